@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# A microcontroller to measure libmqwire's size for: Cortex-M4, newlib, soft float.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR arm)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_FLAGS_INIT "-mcpu=cortex-m4 -mthumb -ffunction-sections -fdata-sections")
+set(CMAKE_POSITION_INDEPENDENT_CODE OFF)

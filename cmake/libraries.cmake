@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# libmqwire (floors 1 to 4, libc only) and libmqwire-uv (floor 5, libuv), each static and shared.
+
+# Compiles the sources of some rooms once and makes NAME (shared) and NAME-static of them, which an
+# installed package calls mqwire::EXPORT and mqwire::EXPORT-static. What else is given is linked to both.
+function(mqw_library name export rooms)
+  list(TRANSFORM rooms PREPEND "${PROJECT_SOURCE_DIR}/src/")
+  list(TRANSFORM rooms APPEND "/*.c")
+  file(GLOB sources CONFIGURE_DEPENDS ${rooms})
+  if(NOT sources)
+    return()
+  endif()
+
+  add_library(${name}-objects OBJECT ${sources})
+  target_include_directories(${name}-objects PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(${name}-objects PRIVATE ${ARGN})
+
+  add_library(${name}-static STATIC $<TARGET_OBJECTS:${name}-objects>)
+  set_target_properties(${name}-static PROPERTIES OUTPUT_NAME ${name} EXPORT_NAME ${export}-static)
+  set(libraries ${name}-static)
+  if(MQW_BUILD_SHARED)
+    add_library(${name} SHARED $<TARGET_OBJECTS:${name}-objects>)
+    set_target_properties(${name} PROPERTIES
+      EXPORT_NAME ${export} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    list(APPEND libraries ${name})
+  endif()
+
+  foreach(library IN LISTS libraries)
+    target_include_directories(${library} INTERFACE
+      "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+    target_link_libraries(${library} PUBLIC ${ARGN})
+    get_target_property(exported ${library} EXPORT_NAME)
+    add_library(mqwire::${exported} ALIAS ${library})
+  endforeach()
+endfunction()
+
+mqw_library(mqwire mqwire "base;wire;session;conn")
+if(TARGET mqwire-objects)
+  set_target_properties(mqwire-objects PROPERTIES C_EXTENSIONS OFF) # C11 and nothing of the system
+endif()
+
+if(MQW_BUILD_UV)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
+  mqw_library(mqwire-uv uv "transport" PkgConfig::LIBUV)
+  if(TARGET mqwire-uv-static)
+    target_link_libraries(mqwire-uv-static PUBLIC mqwire-static)
+  endif()
+  if(TARGET mqwire-uv)
+    target_link_libraries(mqwire-uv PUBLIC mqwire)
+  endif()
+endif()

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+# The command mqw, and one program per file of examples/.
+
+if(MQW_BUILD_TOOLS)
+  file(GLOB mqw_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/mqw/*.c")
+  if(mqw_sources AND TARGET mqwire-uv-static)
+    pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+    pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET libedit)
+    add_executable(mqw ${mqw_sources})
+    target_compile_definitions(mqw PRIVATE MQW_TOOL_VERSION="${PROJECT_VERSION}")
+    target_link_libraries(mqw PRIVATE mqwire-uv-static PkgConfig::JANSSON PkgConfig::LIBEDIT)
+  endif()
+endif()
+
+# Examples link the shared libraries, as a user's program does; that also shows that these are complete.
+if(MQW_BUILD_EXAMPLES)
+  file(GLOB example_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")
+  foreach(source IN LISTS example_sources)
+    cmake_path(GET source STEM name)
+    file(STRINGS "${source}" live REGEX "#include <(mqwire/transport|uv)\\.h>")
+    if(live AND NOT TARGET mqwire-uv)
+      continue()
+    endif()
+    add_executable(example_${name} ${source})
+    set_target_properties(example_${name} PROPERTIES
+      OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
+    target_link_libraries(example_${name} PRIVATE $<IF:$<BOOL:${live}>,mqwire-uv,mqwire>)
+  endforeach()
+endif()
