@@ -141,7 +141,7 @@ MQW_API void mqw_conn_handle_shared(mqw_conn *conn, const mqw_handlers *handlers
 
 /**
  * Takes bytes off the front of `in` and gives the next packet.
- * @return 1: a packet; 2: a piece of a payload (out->piece, out->type PUBLISH); 0: all of `in` was taken and more is wanted
+ * @return 1: a packet; 2: a piece of a payload (out->type MQW_PIECE); 0: all of `in` was taken and more is wanted
  *         (or the connection is paused or closed by us: then `in` may be left as it is); negative: the peer's fault, with
  *         mqw_conn_error; what a 5.0 peer has to hear (CONNACK or DISCONNECT) waits in the output. After a fault every call
  *         gives it again.
@@ -312,10 +312,10 @@ typedef enum mqw_part { MQW_PAYLOAD = 0, MQW_WILL_PAYLOAD, MQW_USERNAME, MQW_PAS
 MQW_API int mqw_conn_set_encoding(mqw_conn *conn, mqw_encoding encoding);
 /**
  * A part of a received packet as UTF-8 text in the connection's encoding, valid until the next mqw_text_of or until the
- * packet's views end. For pieces of a payload call it once per piece, in order: a character that was cut in two is carried
- * over to the next piece. Empty with data NULL: no such part, no memory, or more than max_text.
+ * packet's views end. A character that was cut in two between two pieces of a payload is carried over to the next piece (so
+ * call it once per piece, in order). Empty with data NULL: no such part, no memory, or more than max_text.
  */
-MQW_API mqw_text mqw_text_of(mqw_conn *conn, const mqw_packet *packet, bool piece, mqw_part part);
+MQW_API mqw_text mqw_text_of(mqw_conn *conn, const mqw_packet *packet, mqw_part part);
 
 /* --- For links: what pumps bytes between a stream and a connection -------------------------------------------------- */
 

@@ -307,6 +307,7 @@ typedef enum mqw_role { MQW_ANY = 0, MQW_CLIENT = 1, MQW_SERVER = 2 } mqw_role;
     X(-15, E_AGAIN, "nothing can be moved now")
 
 typedef enum mqw_packet_type {
+    MQW_PIECE = 0, /**< Not a packet of the standard: a piece of a PUBLISH's payload (mqw_packet.piece). */
 #define X(id, NAME, ...) MQW_##NAME = id,
     MQW_PACKETS(X)
 #undef X
