@@ -155,7 +155,7 @@ typedef void mqw_connection_handler(mqw_server *server, mqw_conn *conn, void *ct
 
 /**
  * Listens on an address. *server NULL: makes a server; else adds a listener to it.
- * Addresses: as for mqw_conn_open with port 0 for one that the system picks; `tcp://*:port` all interfaces, both families;
+ * Addresses: as for mqw_conn_open with port 0 for one that the system picks; host `*` for all interfaces, both families;
  * `unix:/path` (a stale path is removed, a living one is MQW_E_STREAM); `fd:N` a socket that listens already.
  */
 MQW_API int mqw_server_listen(mqw_server **server, uv_loop_t *loop, const char *address,

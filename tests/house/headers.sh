@@ -7,10 +7,13 @@ cd "${1:?usage: headers.sh TREE}"
 flags="-Iinclude $(pkg-config --cflags libuv) -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -fsyntax-only"
 failed=0
 for header in include/mqwire/*.h; do
+    # libuv's own header wants more of the system than C11 has.
+    system=
+    ! grep -q '#include <uv\.h>' "$header" || system=-D_GNU_SOURCE
     line="#include <mqwire/${header##*/}>"
     # shellcheck disable=SC2086 # several flags
     for compiler in "cc -x c -std=c11" "c++ -x c++ -std=c++17"; do
-        printf '%s\n%s\n' "$line" "$line" | $compiler $flags - || {
+        printf '%s\n%s\n' "$line" "$line" | $compiler $flags $system - || {
             echo "$header does not stand alone: $compiler"
             failed=1
         }
