@@ -30,16 +30,15 @@ run() {
     esac
 }
 
-# shellcheck disable=SC2046 # pkg-config gives several flags
-for user in core:mqwire uv:mqwire-uv; do
-    source=$consumer/${user%%:*}.c
-    package=${user##*:}
-    program=$scratch/pkg-config-$package
-    quietly cc "$source" $(pkg-config --cflags --libs "$package") -o "$program"
-    run "$program" shared
-    quietly cc -static "$source" $(pkg-config --static --cflags --libs "$package") -o "$program-static"
-    run "$program-static" static
-done
+# with_pkg_config KIND FLAGS: a user of each library, linked with what pkg-config says.
+# shellcheck disable=SC2046,SC2086 # several flags
+with_pkg_config() {
+    for user in core:mqwire uv:mqwire-uv; do
+        program=$scratch/pkg-config-${user##*:}-$1
+        quietly cc "$consumer/${user%%:*}.c" $(pkg-config $2 --cflags --libs "${user##*:}") -o "$program"
+        run "$program" "$1"
+    done
+}
 
 quietly cmake -S "$consumer" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix"
 quietly cmake --build "$scratch/build"
@@ -47,6 +46,10 @@ run "$scratch/build/with-mqwire" shared
 run "$scratch/build/with-mqwire-static" static
 run "$scratch/build/with-uv" shared
 run "$scratch/build/with-uv-static" static
+
+with_pkg_config shared ""
+rm "$LD_LIBRARY_PATH"/libmqwire*.so* # as a package with nothing but static libraries
+with_pkg_config static --static
 
 quietly "$prefix/bin/mqw" --help
 echo "installed, moved, linked and run: shared and static, pkg-config and find_package"
