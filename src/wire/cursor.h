@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+// Sticky cursors: a reader or writer that has failed stays failed, so that a packet is read and written
+// like the paragraph of the standard that describes it, with one check at the end.
+#ifndef MQW_WIRE_CURSOR_H
+#define MQW_WIRE_CURSOR_H
+
+#include <string.h>
+
+#include <mqwire/codec.h>
+
+#include "base/utf8.h"
+
+#define MQW__COLD __attribute__((cold, noinline))
+#define MQW__RARE(condition) __builtin_expect(!!(condition), 0)
+
+/* By what one packet is judged, and what came of it. Cursors share it; they themselves are passed by value, which
+ * keeps them in registers. */
+typedef struct mqw__check {
+    const mqw_policy *policy;
+    const uint8_t *body;    /* first byte behind the fixed header; NULL: the packet is being sent */
+    mqw_rule_set *reported; /* where rules go that are broken and reported */
+    const char *field;      /* of the failure */
+    uint32_t offset;        /* of the failure, from the first byte of the packet */
+    uint8_t rule;           /* of the failure; 0: none */
+    uint8_t version;
+    uint8_t sender;
+    uint8_t type;
+    uint8_t header_size;
+    uint8_t first; /* first byte of the packet */
+} mqw__check;
+
+typedef struct mqw__reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    mqw__check *check;
+} mqw__reader;
+
+/* Counts on when the room is full, so that at the end `at` is the room that it takes. */
+typedef struct mqw__writer {
+    uint8_t *room;
+    size_t at;
+    size_t cap;
+    mqw__check *check;
+} mqw__writer;
+
+/* A set of the rules that a text can break: bit n stands for rule MQW_RULE_UTF8 + n. */
+#define MQW__FLAW(NAME) (1u << (MQW_RULE_##NAME - MQW_RULE_UTF8))
+#define MQW__FLAWS_OF_TEXT (MQW__FLAW(UTF8) | MQW__FLAW(UTF8_NUL) | MQW__FLAW(UTF8_CONTROL))
+
+_Static_assert(MQW__FLAW(UTF8) == MQW__UTF8_ILL_FORMED && MQW__FLAW(UTF8_NUL) == MQW__UTF8_ZERO &&
+                   MQW__FLAW(UTF8_CONTROL) == MQW__UTF8_UNUSUAL && MQW__FLAW(TOPIC_WILDCARD) == MQW__UTF8_WILDCARD,
+               "what a scan finds is a set of flaws");
+
+/* A rule is broken at `at` (NULL: in the fixed header, or nowhere because the packet is being sent). Every broken
+ * rule goes through here. True: it is refused, and the packet has failed; false: let pass. */
+MQW__COLD bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, const char *field);
+/* The same for each rule of a set of flaws. */
+MQW__COLD bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, const char *field);
+/* The packet has failed, whatever the policy and the version; true. */
+MQW__COLD bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, const char *field);
+/* A variable byte integer; returns the place behind it, `end` when it failed. */
+const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t *end, uint32_t *value,
+                             const char *field);
+
+/* ---- reading ---- */
+
+/* A rule is broken by the field at `mark`. */
+static inline void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, const char *field)
+{
+    if (mqw__break(r->check, rule, mark, field))
+        r->at = r->end;
+}
+
+/* Whether n bytes are left for the field that begins at `mark`. */
+static inline bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, const char *field)
+{
+    if (MQW__RARE((size_t)(r->end - r->at) < n)) {
+        mqw__reader_break(r, MQW_RULE_TRUNCATED, mark, field);
+        return false;
+    }
+    return true;
+}
+
+static inline uint16_t mqw__load_u16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline uint32_t mqw__load_u32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static inline uint8_t mqw__read_u8(mqw__reader *r, const char *field)
+{
+    if (!mqw__reader_need(r, 1, r->at, field))
+        return 0;
+    return *r->at++;
+}
+
+static inline uint16_t mqw__read_u16(mqw__reader *r, const char *field)
+{
+    if (!mqw__reader_need(r, 2, r->at, field))
+        return 0;
+    r->at += 2;
+    return mqw__load_u16(r->at - 2);
+}
+
+static inline uint32_t mqw__read_u32(mqw__reader *r, const char *field)
+{
+    if (!mqw__reader_need(r, 4, r->at, field))
+        return 0;
+    r->at += 4;
+    return mqw__load_u32(r->at - 4);
+}
+
+static inline uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
+{
+    if (r->at < r->end && *r->at < 0x80)
+        return *r->at++;
+    uint32_t value = 0;
+    r->at = mqw__vbi_read(r->check, r->at, r->end, &value, field);
+    return value;
+}
+
+/* Binary data: two bytes of length, then any bytes. */
+static inline mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
+{
+    const uint8_t *mark = r->at;
+    mqw_bytes blob = {mark, 0};
+    if (!mqw__reader_need(r, 2, mark, field))
+        return blob;
+    size_t len = mqw__load_u16(mark);
+    r->at += 2;
+    if (!mqw__reader_need(r, len, mark, field))
+        return blob;
+    blob.data = r->at;
+    blob.len = len;
+    r->at += len;
+    return blob;
+}
+
+/* A UTF-8 string, unchecked. */
+static inline mqw_text mqw__read_raw_text(mqw__reader *r, const char *field)
+{
+    mqw_bytes blob = mqw__read_blob(r, field);
+    return (mqw_text){(const char *)blob.data, blob.len};
+}
+
+/* The text that was read last, with its two bytes of length, has flaws. */
+static inline void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, const char *field)
+{
+    if (MQW__RARE(flaws != 0) && mqw__break_flaws(r->check, flaws, (const uint8_t *)text.data - 2, field))
+        r->at = r->end;
+}
+
+/* A UTF-8 string. */
+static inline mqw_text mqw__read_text(mqw__reader *r, const char *field)
+{
+    mqw_text text = mqw__read_raw_text(r, field);
+    mqw__reader_judge(r, text, mqw__utf8_scan(text.data, text.len) & MQW__FLAWS_OF_TEXT, field);
+    return text;
+}
+
+/* All that is left. */
+static inline mqw_bytes mqw__read_rest(mqw__reader *r)
+{
+    mqw_bytes rest = {r->at, (size_t)(r->end - r->at)};
+    r->at = r->end;
+    return rest;
+}
+
+/* A packet identifier. */
+static inline uint16_t mqw__read_packet_id(mqw__reader *r)
+{
+    uint16_t id = mqw__read_u16(r, "packet_id");
+    if (MQW__RARE(id == 0))
+        mqw__reader_break(r, MQW_RULE_PACKET_ID_ZERO, r->at - 2, "packet_id");
+    return id;
+}
+
+/* The packet must end here. */
+static inline void mqw__reader_end(mqw__reader *r)
+{
+    if (MQW__RARE(r->at != r->end))
+        mqw__reader_break(r, MQW_RULE_SURPLUS, r->at, NULL);
+}
+
+/* ---- writing ---- */
+
+/* Bytes that a variable byte integer takes. */
+static inline unsigned mqw__vbi_size(size_t value)
+{
+    return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
+}
+
+/* Writes it to `at`; returns its size. */
+static inline unsigned mqw__vbi_store(uint8_t *at, uint32_t value)
+{
+    unsigned size = 0;
+    for (; value >= 0x80; value >>= 7)
+        at[size++] = (uint8_t)(value | 0x80);
+    at[size++] = (uint8_t)value;
+    return size;
+}
+
+/* Takes room for n bytes; NULL when they do not fit. */
+static inline uint8_t *mqw__writer_take(mqw__writer *w, size_t n)
+{
+    size_t at = w->at;
+    w->at = at + n;
+    return w->at <= w->cap ? w->room + at : NULL;
+}
+
+static inline void mqw__write_u8(mqw__writer *w, uint8_t value)
+{
+    uint8_t *at = mqw__writer_take(w, 1);
+    if (at)
+        *at = value;
+}
+
+static inline void mqw__write_u16(mqw__writer *w, uint16_t value)
+{
+    uint8_t *at = mqw__writer_take(w, 2);
+    if (at) {
+        at[0] = (uint8_t)(value >> 8);
+        at[1] = (uint8_t)value;
+    }
+}
+
+static inline void mqw__write_u32(mqw__writer *w, uint32_t value)
+{
+    mqw__write_u16(w, (uint16_t)(value >> 16));
+    mqw__write_u16(w, (uint16_t)value);
+}
+
+static inline void mqw__write_vbi(mqw__writer *w, uint32_t value)
+{
+    uint8_t *at = mqw__writer_take(w, mqw__vbi_size(value));
+    if (at)
+        mqw__vbi_store(at, value);
+}
+
+static inline void mqw__write_bytes(mqw__writer *w, const void *data, size_t len)
+{
+    uint8_t *at = mqw__writer_take(w, len);
+    if (at && len)
+        memcpy(at, data, len);
+}
+
+/* Binary data: two bytes of length, then any bytes. */
+static inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const char *field)
+{
+    if (MQW__RARE(len > 0xFFFF))
+        mqw__refuse(w->check, MQW_RULE_TEXT_TOO_LONG, NULL, field);
+    else if (MQW__RARE(!data && len))
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, field);
+    else {
+        mqw__write_u16(w, (uint16_t)len);
+        mqw__write_bytes(w, data, len);
+    }
+}
+
+/* A text that is refused, whatever the version, when it has flaws. */
+static inline void mqw__write_checked(mqw__writer *w, mqw_text text, int rule, const char *field)
+{
+    if (MQW__RARE(rule != 0))
+        mqw__refuse(w->check, (unsigned)rule, NULL, field);
+    else
+        mqw__write_blob(w, text.data, text.len, field);
+}
+
+/* A UTF-8 string. */
+static inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *field)
+{
+    mqw__write_blob(w, text.data, text.len, field);
+    if (MQW__RARE(w->check->rule != 0))
+        return;
+    unsigned flaws = mqw__utf8_scan(text.data, text.len) & MQW__FLAWS_OF_TEXT;
+    if (MQW__RARE(flaws != 0))
+        mqw__break_flaws(w->check, flaws, NULL, field);
+}
+
+/* A packet identifier. */
+static inline void mqw__write_packet_id(mqw__writer *w, uint16_t id)
+{
+    if (MQW__RARE(id == 0))
+        mqw__break(w->check, MQW_RULE_PACKET_ID_ZERO, NULL, "packet_id");
+    mqw__write_u16(w, id);
+}
+
+/* Makes `by` bytes of room at `from`, behind which the written bytes move. */
+static inline void mqw__writer_shift(mqw__writer *w, size_t from, size_t by)
+{
+    size_t end = w->at;
+    if (mqw__writer_take(w, by))
+        memmove(w->room + from + by, w->room + from, end - from);
+}
+
+#endif
