@@ -229,7 +229,8 @@ MQW_API bool mqw_next_id(mqw_list *left, uint32_t *out);       /**< subscription
 /**@}*/
 
 /** @name Lists. Each writes `count` items to `room` in wire form and returns a view of them; an empty list when `cap` is
- * too small, a text is longer than 65,535 bytes, or an identifier above 268,435,455. */
+ * too small, a text is longer than 65,535 bytes, or an identifier above 268,435,455. Texts may lie in `room` themselves,
+ * behind the place where they go. */
 /**@{*/
 MQW_API mqw_list mqw_list_filters(uint8_t *room, size_t cap, const mqw_filter *items, size_t count);
 MQW_API mqw_list mqw_list_topics(uint8_t *room, size_t cap, const mqw_text *items, size_t count);
@@ -255,7 +256,8 @@ MQW_API void mqw_packet_free(mqw_packet *copy, const mqw_allocator *allocator);
  * Changes a packet of 5.0 so that `version` (3, 4 or 5) can say it: properties go, reason codes become the nearest that
  * the version has, subscription options beside QoS go (the filters are then rewritten into `room`, which needs at most
  * their size). Returns the bytes of room used, or MQW_E_NO_ROOM, or MQW_E_REFUSED for what the version cannot say at all
- * (AUTH, a server's DISCONNECT, a topic that is only an alias, a failed SUBACK in 3.1, credentials without a user name).
+ * (AUTH, a server's DISCONNECT, a client's that keeps the will, a topic that is only an alias, a failed SUBACK in 3.1, a
+ * password without a user name, an empty client identifier where the version needs one); the packet is then unchanged.
  * `sender` is the role of who will send it.
  */
 MQW_API int mqw_packet_downgrade(mqw_packet *packet, uint8_t version, mqw_role sender, uint8_t *room, size_t cap);

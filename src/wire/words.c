@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// The standard's tables in words: names of packets, reason codes and rules, and errors as sentences.
+#include <string.h>
+
+#include <mqwire/codec.h>
+
+#include "wire/text.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+typedef struct reason_words {
+    uint8_t value;
+    const char *name;
+    const char *text;
+} reason_words;
+
+typedef struct rule_words {
+    const char *name;
+    const char *clause_3; // in 3.1.1
+    const char *clause_5; // in 5.0
+    const char *text;
+} rule_words;
+
+static const char *const packet_names[16] = {
+#define X(id, NAME, ...) [id] = #NAME,
+    MQW_PACKETS(X)
+#undef X
+};
+
+// Names that the table gives only once although 5.0 has several for 0.
+static const reason_words reasons[] = {
+#define X(value, NAME, client, server, text) {value, #NAME, text},
+    MQW_REASONS(X)
+#undef X
+        {MQW_REASON_NORMAL_DISCONNECTION, "NORMAL_DISCONNECTION", "normal disconnection"},
+    {MQW_REASON_GRANTED_QOS_0, "GRANTED_QOS_0", "granted QoS 0"},
+};
+
+static const char *const return_codes[] = {
+#define X(value, reason, text) [value] = text,
+    MQW_RETURN_CODES(X)
+#undef X
+};
+
+static const rule_words rules[MQW_RULE_COUNT] = {[MQW_RULE_NONE] = {"NONE", "", "", ""},
+#define X(NAME, clause_3, clause_5, since, until, reason, blame, standing, text) \
+    [MQW_RULE_##NAME] = {#NAME, clause_3, clause_5, text},
+                                                 MQW_RULES(X)
+#undef X
+};
+
+static const char *const results[] = {[0] = "success",
+#define X(value, NAME, text) [-(value)] = text,
+                                      MQW_RESULTS(X)
+#undef X
+};
+
+const char *mqw_packet_name(int type)
+{
+    return type >= MQW_CONNECT && type <= MQW_AUTH ? packet_names[type] : "?";
+}
+
+const char *mqw_reason_name(uint8_t version, uint8_t reason)
+{
+    if (version < MQW_5_0 && reason < COUNT(return_codes))
+        return return_codes[reason];
+    for (size_t i = 0; i < COUNT(reasons); i++)
+        if (reasons[i].value == reason)
+            return reasons[i].text;
+    return "unknown reason code";
+}
+
+int mqw__reason_by_name(const char *name, size_t len)
+{
+    for (size_t i = 0; i < COUNT(reasons); i++)
+        if (mqw__same_word(name, len, reasons[i].name, strlen(reasons[i].name)))
+            return reasons[i].value;
+    return -1;
+}
+
+const char *mqw_rule_name(int rule)
+{
+    return rule >= 0 && rule < MQW_RULE_COUNT ? rules[rule].name : "?";
+}
+
+const char *mqw_strerror(int result)
+{
+    if (result > 0)
+        result = 0;
+    return result > -(int)COUNT(results) ? results[-result] : "unknown result";
+}
+
+const char *mqw_error_clause(const mqw_error *error)
+{
+    if (error->rule >= MQW_RULE_COUNT)
+        return "";
+    return error->version >= MQW_5_0 ? rules[error->rule].clause_5 : rules[error->rule].clause_3;
+}
+
+const char *mqw_error_text(const mqw_error *error)
+{
+    if (error->rule == MQW_RULE_NONE || error->rule >= MQW_RULE_COUNT)
+        return mqw_strerror(error->code);
+    return rules[error->rule].text;
+}
+
+// Where it happened, as far as that is known: ` PUBLISH topic at byte 12`.
+static void put_place(mqw__out *out, const mqw_error *error, bool with_field)
+{
+    if (error->type) {
+        mqw__put_text(out, " ");
+        mqw__put_text(out, mqw_packet_name(error->type));
+    }
+    if (with_field && error->field) {
+        mqw__put_text(out, " ");
+        mqw__put_text(out, error->field);
+    }
+    bool in_bytes = error->code == MQW_E_MALFORMED || error->code == MQW_E_PROTOCOL;
+    if (in_bytes || error->offset) {
+        mqw__put_text(out, " at byte ");
+        mqw__put_number(out, error->offset);
+    }
+}
+
+// A line of text that was not understood: its error says what was expected there.
+static bool is_of_scan(const mqw_error *error)
+{
+    return error->code == MQW_E_MALFORMED && error->rule == MQW_RULE_NONE && error->field;
+}
+
+static void put_details(mqw__out *out, const mqw_error *error)
+{
+    if (error->code == MQW_E_NO_ROOM) {
+        mqw__put_text(out, ": ");
+        mqw__put_number(out, error->offset);
+        mqw__put_text(out, " bytes are needed");
+        return;
+    }
+    size_t before = out->at;
+    mqw__put_text(out, ":");
+    put_place(out, error, !is_of_scan(error));
+    if (is_of_scan(error)) {
+        mqw__put_text(out, ": expected ");
+        mqw__put_text(out, error->field);
+    } else if (error->rule != MQW_RULE_NONE) {
+        mqw__put_text(out, out->at > before + 1 ? ": " : " ");
+        mqw__put_text(out, mqw_error_text(error));
+    } else if (out->at == before + 1) {
+        out->at = before;
+    }
+}
+
+size_t mqw_error_print(char *out, size_t cap, const mqw_error *error)
+{
+    mqw__out to = {out, cap, 0};
+    const char *clause = mqw_error_clause(error);
+    mqw__put_text(&to, mqw_strerror(error->code));
+    put_details(&to, error);
+    if (*clause) {
+        mqw__put_text(&to, " [");
+        mqw__put_text(&to, clause);
+        mqw__put_text(&to, "]");
+    }
+    return mqw__put_end(&to);
+}
