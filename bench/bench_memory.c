@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// What an idle connection holds: by itself, counted at its allocator, and piped onto TCP, counted at malloc.
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mqwire/mqwire.h"
+#include "mqwire/transport.h"
+
+enum { CONNECTIONS = 1000, PIPED = 100, TARGET = 192 };
+
+/** What was asked of the allocator and is not given back. */
+typedef struct tally {
+    size_t asked;
+    size_t usable;
+    size_t blocks;
+} tally;
+
+static _Noreturn void fail(const char *what)
+{
+    fprintf(stderr, "bench_memory: %s\n", what);
+    exit(1);
+}
+
+static void *counting_resize(void *ctx, void *old, size_t old_size, size_t new_size)
+{
+    tally *count = ctx;
+    size_t old_usable = malloc_usable_size(old);
+    void *block = NULL;
+    if (new_size > 0 && (block = realloc(old, new_size)) == NULL)
+        return NULL;
+    if (new_size == 0)
+        free(old);
+    count->asked += new_size - old_size;
+    count->usable += malloc_usable_size(block) - old_usable;
+    count->blocks += (size_t)(block != NULL) - (size_t)(old != NULL);
+    return block;
+}
+
+static void print_row(const char *name, const tally *before, const tally *now, double connections,
+                      double target)
+{
+    double asked = (double)(now->asked - before->asked) / connections;
+    printf("%-58s %8.1f %8.1f %7.1f", name, asked, (double)(now->usable - before->usable) / connections,
+           (double)(now->blocks - before->blocks) / connections);
+    if (target > 0)
+        printf(" %7.0f  %s", target, asked <= target ? "yes" : "NO");
+    printf("\n");
+}
+
+/* --- connections by themselves
+ * ------------------------------------------------------------------------------------ */
+
+/** Carries all that waits at one end to the other, in pieces of seven bytes. Returns packets that arrived. */
+static int carry(mqw_conn *from, mqw_conn *to)
+{
+    mqw_packet packet;
+    mqw_bytes view;
+    int arrived = 0, got;
+    while (mqw_conn_output(from, &view, 1) > 0) {
+        size_t len = view.len < 7 ? view.len : 7;
+        mqw_bytes in = {view.data, len};
+        while ((got = mqw_conn_recv(to, &in, &packet)) > 0) {
+            if (packet.type == MQW_CONNECT)
+                mqw_conn_connack(to, &(mqw_connack){.reason = 0});
+            arrived++;
+        }
+        if (got < 0)
+            fail("a connection fails");
+        mqw_conn_written(from, len);
+    }
+    return arrived;
+}
+
+/** CONNECT, CONNACK, SUBSCRIBE, SUBACK and a large PUBLISH of QoS 1 each way, all answered; then silence. */
+static void talk(mqw_conn *client, mqw_conn *server, uint8_t version)
+{
+    static uint8_t payload[20000];
+    uint8_t room[64];
+    mqw_filter filter = {.filter = MQW_TEXT("a/+"), .qos = 1};
+    mqw_publish publish = {
+        .topic = MQW_TEXT("a/b"), .payload = {payload, sizeof payload}, .qos = 1, .packet_id = 1};
+    mqw_connect connect = {
+        .version = version, .client_id = MQW_TEXT("bench"), .clean_start = true, .keep_alive = 60};
+    mqw_subscribe subscribe = {.packet_id = 2, .filters = mqw_list_filters(room, sizeof room, &filter, 1)};
+    mqw_suback suback = {.packet_id = 2, .reasons = {(const uint8_t *)"\1", 1}};
+    int bad = mqw_conn_connect(client, &connect);
+    carry(client, server);
+    carry(server, client);
+    bad |= mqw_conn_subscribe(client, &subscribe) | mqw_conn_publish(client, &publish);
+    carry(client, server);
+    bad |= mqw_conn_suback(server, &suback) | mqw_conn_publish(server, &publish);
+    carry(server, client);
+    carry(client, server);
+    if (bad != 0 || mqw_conn_waiting(client) + mqw_conn_waiting(server) != 0 ||
+        mqw_conn_state(client) != MQW_STATE_OPEN)
+        fail("a conversation fails");
+}
+
+static void alone(uint8_t version)
+{
+    static mqw_conn *clients[CONNECTIONS], *servers[CONNECTIONS];
+    tally count = {0};
+    mqw_allocator allocator = {counting_resize, &count};
+    mqw_conn_options options = {.size = sizeof options, .allocator = &allocator, .answers = MQW_ANSWER_ACKS};
+    mqw_config *config = mqw_config_new(&options);
+    tally nothing = {0}, shared = count;
+    char name[80];
+    for (int i = 0; i < CONNECTIONS; i++) {
+        clients[i] = mqw_conn_new_shared(MQW_CLIENT, config);
+        servers[i] = mqw_conn_new_shared(MQW_SERVER, config);
+    }
+    if (version == MQW_3_1_1) {
+        print_row("the configuration that they share (once)", &nothing, &shared, 1, 0);
+        print_row("idle mqw_conn, new", &shared, &count, 2 * CONNECTIONS, TARGET);
+    }
+    for (int i = 0; i < CONNECTIONS; i++)
+        talk(clients[i], servers[i], version);
+    snprintf(name, sizeof name, "idle mqw_conn, after a conversation in %s",
+             version == MQW_5_0 ? "5.0" : "3.1.1");
+    print_row(name, &shared, &count, 2 * CONNECTIONS, TARGET);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        mqw_conn_free(clients[i]);
+        mqw_conn_free(servers[i]);
+    }
+    mqw_config_free(config);
+    if (count.asked != 0 || count.blocks != 0)
+        fail("something was not given back");
+}
+
+/* --- piped connections
+ * -------------------------------------------------------------------------------------------- */
+
+/** Both ends of connections on one loop. */
+typedef struct crowd {
+    uv_loop_t loop;
+    mqw_server *server;
+    mqw_config *client_config;
+    mqw_conn *ends[4 * PIPED];
+    int count;
+    int talked;
+    int closed;
+} crowd;
+
+static void on_connected(mqw_conn *conn, void *ctx)
+{
+    (void)ctx;
+    mqw_conn_connect(conn,
+                     &(mqw_connect){.clean_start = true, .client_id = MQW_TEXT("bench"), .keep_alive = 60});
+}
+
+static void on_connect(mqw_conn *conn, const mqw_packet *packet, void *ctx)
+{
+    (void)packet, (void)ctx;
+    mqw_conn_connack(conn, &(mqw_connack){.reason = 0});
+}
+
+static void on_connack(mqw_conn *conn, const mqw_packet *packet, void *ctx)
+{
+    (void)packet, (void)ctx;
+    mqw_conn_pingreq(conn);
+}
+
+static void on_pingresp(mqw_conn *conn, const mqw_packet *packet, void *ctx)
+{
+    (void)conn, (void)packet;
+    ((crowd *)ctx)->talked++;
+}
+
+static void on_close(mqw_conn *conn, void *ctx)
+{
+    (void)conn;
+    ((crowd *)ctx)->closed++;
+}
+
+static mqw_config *config_with(const mqw_handlers *handlers, crowd *all)
+{
+    mqw_conn_options options = {
+        .size = sizeof options, .answers = MQW_ANSWER_PINGRESP, .handlers = handlers, .handlers_ctx = all};
+    return mqw_config_new(&options);
+}
+
+static void on_connection(mqw_server *server, mqw_conn *conn, void *ctx)
+{
+    crowd *all = ctx;
+    (void)server;
+    all->ends[all->count++] = conn;
+}
+
+static void run_until(uv_loop_t *loop, const int *value, int wanted)
+{
+    uint64_t start = uv_hrtime();
+    while (*value < wanted) {
+        uv_run(loop, UV_RUN_ONCE);
+        if (uv_hrtime() - start > UINT64_C(20000000000))
+            fail("connections do not get there");
+    }
+}
+
+/** Opens client ends, one after the other, so that nothing of the opening is left; each brings a server's
+ * end. */
+static void open_clients(crowd *all, const char *address)
+{
+    mqw_open_options options = {.size = sizeof options, .config = all->client_config};
+    for (int i = 0; i < PIPED; i++) {
+        if (mqw_conn_open(&all->ends[all->count++], &all->loop, address, &options, NULL, NULL) != 0)
+            fail("open");
+        run_until(&all->loop, &all->talked, all->talked + 1);
+    }
+}
+
+static void close_all(crowd *all)
+{
+    for (int i = 0; i < all->count; i++)
+        mqw_conn_close(all->ends[i]);
+    run_until(&all->loop, &all->closed, all->count);
+    mqw_server_close(all->server, false, NULL, NULL);
+    uv_run(&all->loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&all->loop) != 0)
+        fail("the loop is not empty");
+}
+
+static void piped(void)
+{
+    static const mqw_handlers for_clients = {.size = sizeof for_clients,
+                                             .connected = on_connected,
+                                             .connack = on_connack,
+                                             .pingresp = on_pingresp,
+                                             .close = on_close};
+    static const mqw_handlers for_servers = {
+        .size = sizeof for_servers, .connect = on_connect, .close = on_close};
+    static crowd all;
+    char address[128];
+    mqw_config *server_config = config_with(&for_servers, &all);
+    mqw_open_options options = {.size = sizeof options, .config = server_config};
+    all.client_config = config_with(&for_clients, &all);
+    uv_loop_init(&all.loop);
+    if (mqw_server_listen(&all.server, &all.loop, "127.0.0.1:0", &options, on_connection, &all) != 0 ||
+        mqw_server_address(all.server, 0, address, sizeof address) < 0)
+        fail("listen");
+    open_clients(&all, address); // what the loop itself needs is there from now on
+    size_t before = mallinfo2().uordblks;
+    open_clients(&all, address);
+    double bytes = (double)(mallinfo2().uordblks - before) / (2 * PIPED);
+    printf("%-58s %8s %8.1f\n", "idle connection piped onto TCP, in all (each end)", "", bytes);
+    close_all(&all);
+    mqw_config_free(all.client_config);
+    mqw_config_free(server_config);
+}
+
+int main(void)
+{
+    printf("%d connections by themselves, %d piped; bytes per connection\n\n", 2 * CONNECTIONS, 2 * PIPED);
+    printf("%-58s %8s %8s %7s %7s  %s\n", "", "asked", "malloc'd", "blocks", "target", "reached");
+    alone(MQW_3_1_1);
+    alone(MQW_5_0);
+    piped();
+    return 0;
+}
