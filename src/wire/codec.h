@@ -36,17 +36,18 @@ static inline uint8_t mqw__version(const mqw_codec *codec)
     return codec->version ? codec->version : MQW_3_1_1;
 }
 
-/* Decodes a packet whose body has header->length bytes; 0, or negative with `why` (may be NULL) filled in, its offset
- * counted from the first byte of the fixed header. */
+/* Decodes a packet whose body has header->length bytes; 0, or negative with `why` (may be NULL) filled in,
+ * its offset counted from the first byte of the fixed header. */
 int mqw__decode_body(const mqw_codec *codec, const mqw__header *header, const uint8_t *body, mqw_packet *out,
                      mqw_error *why);
 
-/* The same for a PUBLISH of whose body only the first head_size bytes are there: its payload follows in pieces. */
-int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body, size_t head_size,
-                             mqw_packet *out, mqw_error *why);
+/* The same for a PUBLISH of whose body only the first head_size bytes are there: its payload follows in
+ * pieces. */
+int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
+                             size_t head_size, mqw_packet *out, mqw_error *why);
 
-/* What stands before a PUBLISH's payload: 1: *need is its size; 0: *need bytes of the body tell more; negative: it runs
- * past the packet, or its property length is malformed. */
+/* What stands before a PUBLISH's payload: 1: *need is its size; 0: *need bytes of the body tell more;
+ * negative: it runs past the packet, or its property length is malformed. */
 int mqw__publish_head_size(uint8_t version, const mqw__header *header, mqw_bytes body_so_far, uint32_t *need);
 
 /* ---- rules and reason codes (judge.c) ---- */
@@ -69,9 +70,11 @@ const mqw__rule_row *mqw__rule(int rule);
 int mqw__judge(const mqw_policy *policy, uint8_t version, mqw_rule rule);
 
 /* The peer broke a rule. Fills in `why` (may be NULL); returns its code. */
-int mqw__fault(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type, uint64_t offset, const char *field);
+int mqw__fault(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type, uint64_t offset,
+               const char *field);
 
-/* We were asked to send what breaks a rule: MQW_E_MISUSE or a refusal. Fills in `why` (may be NULL); returns its code. */
+/* We were asked to send what breaks a rule: MQW_E_MISUSE or a refusal. Fills in `why` (may be NULL); returns
+ * its code. */
 int mqw__refusal(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type, const char *field);
 
 /* Whether a packet of that type may carry the reason (return code before 5.0) when that side sends it. */

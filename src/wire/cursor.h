@@ -10,11 +10,11 @@
 
 #include "base/utf8.h"
 
-#define MQW__COLD __attribute__((cold, noinline))
+#define MQW__COLD            __attribute__((cold, noinline))
 #define MQW__RARE(condition) __builtin_expect(!!(condition), 0)
 
-/* By what one packet is judged, and what came of it. Cursors share it; they themselves are passed by value, which
- * keeps them in registers. */
+/* By what one packet is judged, and what came of it. Cursors share it; they themselves are passed by value,
+ * which keeps them in registers. */
 typedef struct mqw__check {
     const mqw_policy *policy;
     const uint8_t *body;    /* first byte behind the fixed header; NULL: the packet is being sent */
@@ -44,23 +44,40 @@ typedef struct mqw__writer {
 } mqw__writer;
 
 /* A set of the rules that a text can break: bit n stands for rule MQW_RULE_UTF8 + n. */
-#define MQW__FLAW(NAME) (1u << (MQW_RULE_##NAME - MQW_RULE_UTF8))
+#define MQW__FLAW(NAME)    (1u << (MQW_RULE_##NAME - MQW_RULE_UTF8))
 #define MQW__FLAWS_OF_TEXT (MQW__FLAW(UTF8) | MQW__FLAW(UTF8_NUL) | MQW__FLAW(UTF8_CONTROL))
 
 _Static_assert(MQW__FLAW(UTF8) == MQW__UTF8_ILL_FORMED && MQW__FLAW(UTF8_NUL) == MQW__UTF8_ZERO &&
-                   MQW__FLAW(UTF8_CONTROL) == MQW__UTF8_UNUSUAL && MQW__FLAW(TOPIC_WILDCARD) == MQW__UTF8_WILDCARD,
+                   MQW__FLAW(UTF8_CONTROL) == MQW__UTF8_UNUSUAL &&
+                   MQW__FLAW(TOPIC_WILDCARD) == MQW__UTF8_WILDCARD,
                "what a scan finds is a set of flaws");
 
-/* A rule is broken at `at` (NULL: in the fixed header, or nowhere because the packet is being sent). Every broken
- * rule goes through here. True: it is refused, and the packet has failed; false: let pass. */
+/* A rule is broken at `at` (NULL: in the fixed header, or nowhere because the packet is being sent). Every
+ * broken rule goes through here. True: it is refused, and the packet has failed; false: let pass. */
 MQW__COLD bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, const char *field);
 /* The same for each rule of a set of flaws. */
 MQW__COLD bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, const char *field);
 /* The packet has failed, whatever the policy and the version; true. */
 MQW__COLD bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, const char *field);
-/* A variable byte integer; returns the place behind it, `end` when it failed. */
+/* A variable byte integer of any form; returns the place behind it, `end` when it failed. */
 const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t *end, uint32_t *value,
                              const char *field);
+
+/* The variable byte integer at the start of `in`: its size, 0: incomplete, -1: more than four bytes. */
+static inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
+{
+    uint32_t sum = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        if (i >= in.len)
+            return 0;
+        sum |= (uint32_t)(in.data[i] & 0x7F) << 7 * i;
+        if (in.data[i] < 0x80) {
+            *value = sum;
+            return (int)i + 1;
+        }
+    }
+    return -1;
+}
 
 /* ---- reading ---- */
 
@@ -209,7 +226,7 @@ static inline uint8_t *mqw__writer_take(mqw__writer *w, size_t n)
 {
     size_t at = w->at;
     w->at = at + n;
-    return w->at <= w->cap ? w->room + at : NULL;
+    return n <= w->cap && at <= w->cap - n ? w->room + at : NULL;
 }
 
 static inline void mqw__write_u8(mqw__writer *w, uint8_t value)

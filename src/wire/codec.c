@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+// The codec: the fixed header, and one table row per packet type.
+#include "wire/codec.h"
+
+#include "wire/packets.h"
+
+typedef struct packet_row {
+    void (*read)(mqw__reader r, mqw_packet *out);
+    size_t (*write)(mqw__writer w, const mqw_packet *packet);
+} packet_row;
+
+static const packet_row packets[16] = {
+    [MQW_CONNECT] = {mqw__connect_read, mqw__connect_write},
+    [MQW_CONNACK] = {mqw__connack_read, mqw__connack_write},
+    [MQW_PUBLISH] = {NULL, mqw__publish_write}, /* read directly */
+    [MQW_PUBACK] = {mqw__ack_read, mqw__ack_write},
+    [MQW_PUBREC] = {mqw__ack_read, mqw__ack_write},
+    [MQW_PUBREL] = {mqw__ack_read, mqw__ack_write},
+    [MQW_PUBCOMP] = {mqw__ack_read, mqw__ack_write},
+    [MQW_SUBSCRIBE] = {mqw__subscribe_read, mqw__subscribe_write},
+    [MQW_SUBACK] = {mqw__suback_read, mqw__suback_write},
+    [MQW_UNSUBSCRIBE] = {mqw__subscribe_read, mqw__subscribe_write},
+    [MQW_UNSUBACK] = {mqw__suback_read, mqw__suback_write},
+    [MQW_PINGREQ] = {mqw__ping_read, mqw__ping_write},
+    [MQW_PINGRESP] = {mqw__ping_read, mqw__ping_write},
+    [MQW_DISCONNECT] = {mqw__disconnect_read, mqw__disconnect_write},
+    [MQW_AUTH] = {mqw__auth_read, mqw__auth_write},
+};
+
+/* Flags of the fixed header, and the rule that others break. */
+static const struct {
+    uint8_t flags;
+    uint8_t rule;
+} headers[16] = {
+#define X(id, NAME, name, flags, client, server, rule) [id] = {flags, MQW_RULE_##rule},
+    MQW_PACKETS(X)
+#undef X
+};
+
+static bool version_known(uint8_t version)
+{
+    return version >= MQW_3_1 && version <= MQW_5_0;
+}
+
+/* AUTH came with 5.0. */
+static bool type_known(uint8_t version, unsigned type)
+{
+    return type >= MQW_CONNECT && type <= (version == MQW_5_0 ? MQW_AUTH : MQW_DISCONNECT);
+}
+
+/* ---- decoding ---- */
+
+int mqw__header_read_long(mqw_bytes in, mqw__header *out)
+{
+    int size = mqw__vbi_peek((mqw_bytes){in.data + 1, in.len - 1}, &out->length);
+    if (size <= 0)
+        return size ? MQW_E_MALFORMED : 0;
+    out->first = in.data[0];
+    out->size = (uint8_t)(size + 1);
+    return size + 1;
+}
+
+int mqw_packet_size(mqw_bytes in)
+{
+    mqw__header header;
+    int size = mqw__header_read(in, &header);
+    return size > 0 ? size + (int)header.length : size;
+}
+
+void mqw__judge_header(mqw__check *check, uint32_t length)
+{
+    if (MQW__RARE((check->first & 15) != headers[check->type].flags) && check->type != MQW_PUBLISH)
+        mqw__break(check, headers[check->type].rule, NULL, NULL);
+    if (MQW__RARE(check->header_size - 1u > mqw__vbi_size(length)) &&
+        mqw__break(check, MQW_RULE_LENGTH_OVERLONG, NULL, "length"))
+        check->offset = 1;
+}
+
+MQW__COLD static int decode_failed(const mqw__check *check, mqw_error *why)
+{
+    mqw_codec codec = {.version = check->version};
+    return mqw__fault(why, &codec, (mqw_rule)check->rule, check->type, check->offset, check->field);
+}
+
+/* A packet whose body is there up to `end`, behind which `left` bytes of a payload follow. */
+static inline int decode(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
+                         const uint8_t *end, uint32_t left, mqw_packet *out, mqw_error *why)
+{
+    uint8_t first = header->first;
+    mqw__check check = {
+        .policy = codec->policy,
+        .body = body,
+        .reported = &out->violations,
+        .version = mqw__version(codec),
+        .sender = codec->sender,
+        .type = first >> 4,
+        .header_size = header->size,
+        .first = first,
+    };
+    out->type = (mqw_packet_type)check.type;
+    out->dup = (first & 8) != 0;
+    out->qos = first >> 1 & 3;
+    out->retain = (first & 1) != 0;
+    out->length = header->length;
+    out->violations = (mqw_rule_set){{0, 0}};
+    mqw__reader r = {body, end, &check};
+    if (MQW__RARE(!version_known(check.version)))
+        return mqw__refusal(why, codec, MQW_RULE_FIELD_RANGE, check.type, "version");
+    if (MQW__RARE(!type_known(check.version, check.type)))
+        mqw__refuse(&check, MQW_RULE_TYPE_RESERVED, NULL, NULL);
+    else if (check.type != MQW_CONNECT)
+        mqw__judge_header(&check, header->length);
+    if (MQW__RARE(check.rule != 0))
+        return decode_failed(&check, why);
+    if (check.type == MQW_PUBLISH)
+        mqw__publish_read(r, out, left);
+    else
+        packets[check.type].read(r, out);
+    return MQW__RARE(check.rule != 0) ? decode_failed(&check, why) : 0;
+}
+
+int mqw__decode_body(const mqw_codec *codec, const mqw__header *header, const uint8_t *body, mqw_packet *out,
+                     mqw_error *why)
+{
+    return decode(codec, header, body, body + header->length, 0, out, why);
+}
+
+int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
+                             size_t head_size, mqw_packet *out, mqw_error *why)
+{
+    return decode(codec, header, body, body + head_size, header->length - (uint32_t)head_size, out, why);
+}
+
+int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error *why)
+{
+    mqw__header header;
+    int size = mqw__header_read(in, &header);
+    if (MQW__RARE(size < 0))
+        return mqw__fault(why, codec, MQW_RULE_LENGTH_BYTES, in.data[0] >> 4, 1, "length");
+    if (size == 0 || in.len - (size_t)size < header.length)
+        return 0;
+    const uint8_t *body = in.data + size;
+    int result = decode(codec, &header, body, body + header.length, 0, out, why);
+    return result ? result : size + (int)header.length;
+}
+
+/* ---- encoding ---- */
+
+MQW__COLD static int encode_failed(const mqw__check *check, mqw_error *why)
+{
+    mqw_codec codec = {.version = check->version};
+    return mqw__refusal(why, &codec, (mqw_rule)check->rule, check->type, check->field);
+}
+
+MQW__COLD static int no_room(const mqw__check *check, size_t size, mqw_error *why)
+{
+    if (why)
+        *why = (mqw_error){
+            .code = MQW_E_NO_ROOM, .type = check->type, .version = check->version, .offset = size};
+    return MQW_E_NO_ROOM;
+}
+
+/* CONNECT brings its own version. */
+static uint8_t version_of(const mqw_codec *codec, const mqw_packet *packet)
+{
+    if (packet->type == MQW_CONNECT)
+        return packet->connect.version ? packet->connect.version : MQW_3_1_1;
+    return mqw__version(codec);
+}
+
+static bool begin(mqw__check *check, const mqw_packet *packet)
+{
+    unsigned type = (unsigned)packet->type;
+    if (MQW__RARE(type < MQW_CONNECT || type > MQW_AUTH)) {
+        check->type = 0;
+        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "type");
+    }
+    if (MQW__RARE(!version_known(check->version)))
+        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "version");
+    if (MQW__RARE(!type_known(check->version, type)))
+        return !mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, NULL);
+    check->first = (uint8_t)(type << 4 | headers[type].flags);
+    return true;
+}
+
+/* Bytes behind the head: a payload, or what will follow in pieces. */
+static size_t payload_size(mqw__check *check, const mqw_publish *in, bool whole)
+{
+    if (MQW__RARE(in->payload.len > MQW_LENGTH_MAX))
+        return MQW_LENGTH_MAX + (size_t)1;
+    if (!whole)
+        return in->payload.len + in->payload_left;
+    if (MQW__RARE(in->payload_left != 0))
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload_left");
+    if (MQW__RARE(!in->payload.data && in->payload.len))
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload");
+    return in->payload.len;
+}
+
+/* Writes the fixed header in front of a body that was written behind room for `guess` bytes of length, which
+ * are never too many. */
+static inline void finish(mqw__writer *w, unsigned guess, size_t length)
+{
+    unsigned size = mqw__vbi_size(length);
+    if (MQW__RARE(size > guess))
+        mqw__writer_shift(w, 1 + (size_t)guess, size - guess);
+    if (w->at <= w->cap) {
+        w->room[0] = w->check->first;
+        mqw__vbi_store(w->room + 1, (uint32_t)length);
+    }
+}
+
+static inline int encode(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap,
+                         bool whole, mqw_error *why)
+{
+    mqw__check check = {
+        .version = version_of(codec, packet), .sender = codec->sender, .type = (uint8_t)packet->type};
+    if (MQW__RARE(!begin(&check, packet)))
+        return encode_failed(&check, why);
+    mqw__writer w = {room, 2, cap, &check};
+    size_t payload = 0;
+    unsigned guess = 1;
+    if (packet->type == MQW_PUBLISH) {
+        payload = payload_size(&check, &packet->publish, whole);
+        guess = mqw__vbi_size(2 + packet->publish.topic.len + payload);
+        w.at = 1 + (size_t)guess;
+        w.at = mqw__publish_write(w, packet);
+    } else {
+        w.at = packets[packet->type].write(w, packet);
+    }
+    size_t length = w.at - 1 - guess + payload;
+    if (MQW__RARE(length > MQW_LENGTH_MAX))
+        mqw__refuse(&check,
+                    check.sender == MQW_SERVER ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER,
+                    NULL, NULL);
+    if (MQW__RARE(check.rule != 0))
+        return encode_failed(&check, why);
+    finish(&w, guess, length);
+    size_t head = w.at;
+    size_t size = whole ? head + payload : head;
+    if (MQW__RARE(size > cap))
+        return no_room(&check, size, why);
+    if (whole && payload)
+        memcpy(room + head, packet->publish.payload.data, payload);
+    return (int)size;
+}
+
+int mqw_encode(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap, mqw_error *why)
+{
+    return encode(codec, packet, room, cap, true, why);
+}
+
+int mqw_encode_head(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap,
+                    mqw_error *why)
+{
+    return encode(codec, packet, room, cap, false, why);
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// Rules and reason codes: what holds in which version, what a policy makes of a broken rule, who may say
+// what.
+#include "wire/cursor.h"
+
+#include "wire/codec.h"
+
+enum { CONTENT = 0, MISUSE = 1, REFUSE = MQW__REFUSE, IGNORE = MQW__IGNORE, ALWAYS = MQW__ALWAYS };
+
+static const mqw__rule_row rules[MQW_RULE_COUNT] = {
+#define X(NAME, clause3, clause5, since, until, reason, blame, standing, text) \
+    [MQW_RULE_##NAME] = {reason, since, until, blame, standing},
+    MQW_RULES(X)
+#undef X
+};
+
+const mqw__rule_row *mqw__rule(int rule)
+{
+    return &rules[rule > 0 && rule < MQW_RULE_COUNT ? rule : MQW_RULE_NONE];
+}
+
+int mqw__judge(const mqw_policy *policy, uint8_t version, mqw_rule rule)
+{
+    const mqw__rule_row *row = mqw__rule((int)rule);
+    if (version < row->since || version > row->until)
+        return 0;
+    if (row->standing == MQW__ALWAYS)
+        return 2;
+    if (policy && mqw_rule_in(&policy->refuse, rule))
+        return 2;
+    if (policy && mqw_rule_in(&policy->report, rule))
+        return 1;
+    if (policy && mqw_rule_in(&policy->ignore, rule))
+        return 0;
+    return row->standing == MQW__REFUSE ? 2 : 0;
+}
+
+bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, const char *field)
+{
+    if (!check->rule) {
+        check->rule = (uint8_t)rule;
+        check->field = field;
+        check->offset = at ? (uint32_t)(at - check->body) + check->header_size : 0;
+    }
+    return true;
+}
+
+bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, const char *field)
+{
+    if (check->rule)
+        return true;
+    int verdict = mqw__judge(check->policy, check->version, (mqw_rule)rule);
+    if (verdict == 1)
+        mqw_rule_add(check->reported, (mqw_rule)rule);
+    return verdict == 2 && mqw__refuse(check, rule, at, field);
+}
+
+bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, const char *field)
+{
+    bool refused = false;
+    for (unsigned rule = MQW_RULE_UTF8; flaws && !refused; rule++, flaws >>= 1)
+        if (flaws & 1)
+            refused = mqw__break(check, rule, at, field);
+    return refused;
+}
+
+/* ---- errors ---- */
+
+static int fault_code(uint8_t reason)
+{
+    switch (reason) {
+    case MQW_REASON_MALFORMED_PACKET: return MQW_E_MALFORMED;
+    case MQW_REASON_PACKET_TOO_LARGE: return MQW_E_TOO_LARGE;
+    default: return MQW_E_PROTOCOL;
+    }
+}
+
+static int refusal_code(const mqw__rule_row *row)
+{
+    if (row->misuse)
+        return MQW_E_MISUSE;
+    switch (row->reason) {
+    case MQW_REASON_PACKET_TOO_LARGE: return MQW_E_TOO_LARGE;
+    case MQW_REASON_RECEIVE_MAXIMUM_EXCEEDED: return MQW_E_QUOTA;
+    default: return MQW_E_REFUSED;
+    }
+}
+
+MQW__COLD static int explain(mqw_error *why, mqw_error what)
+{
+    what.reason = mqw__rule(what.rule)->reason;
+    if (why)
+        *why = what;
+    return what.code;
+}
+
+int mqw__fault(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type, uint64_t offset,
+               const char *field)
+{
+    return explain(why, (mqw_error){.code = fault_code(mqw__rule((int)rule)->reason),
+                                    .type = type,
+                                    .rule = (uint8_t)rule,
+                                    .version = mqw__version(codec),
+                                    .by_peer = true,
+                                    .offset = offset,
+                                    .field = field});
+}
+
+int mqw__refusal(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type, const char *field)
+{
+    return explain(why, (mqw_error){.code = refusal_code(mqw__rule((int)rule)),
+                                    .type = type,
+                                    .rule = (uint8_t)rule,
+                                    .version = mqw__version(codec),
+                                    .field = field});
+}
+
+/* ---- reason codes ---- */
+
+typedef struct reason_row {
+    uint16_t client; /* packets in which a client may use it */
+    uint16_t server;
+} reason_row;
+
+/* Success is below 0x20, failure from 0x80 on. */
+#define REASON_SLOT(value) ((value) < 0x80 ? (value) : (value)-0x60)
+
+static const reason_row reasons[] = {
+#define X(value, NAME, client, server, text) [REASON_SLOT(value)] = {client, server},
+    MQW_REASONS(X)
+#undef X
+};
+
+static bool reason_ok_5(unsigned place, uint8_t sender, uint8_t reason)
+{
+    if (reason >= 0x20 && reason < 0x80)
+        return false;
+    unsigned slot = REASON_SLOT((unsigned)reason);
+    if (slot >= sizeof reasons / sizeof *reasons)
+        return false;
+    unsigned allowed = 0;
+    if (sender != MQW_SERVER)
+        allowed |= reasons[slot].client;
+    if (sender != MQW_CLIENT)
+        allowed |= reasons[slot].server;
+    return (allowed & place) != 0;
+}
+
+bool mqw__reason_ok(uint8_t version, uint8_t type, uint8_t sender, uint8_t reason)
+{
+    if (version == MQW_5_0)
+        return reason_ok_5(1u << type, sender, reason);
+    if (type == MQW_CONNACK)
+        return reason <= 5;
+    if (type == MQW_SUBACK)
+        return reason <= 2 || (version == MQW_3_1_1 && reason == 0x80);
+    return reason == 0;
+}
+
+uint8_t mqw__reason_or(uint8_t type, uint8_t sender, uint8_t wanted, uint8_t otherwise)
+{
+    return reason_ok_5(1u << type, sender, wanted) ? wanted : otherwise;
+}
+
+mqw_rule mqw__reason_rule(uint8_t type)
+{
+    static const uint8_t rule_of[16] = {
+        [MQW_CONNACK] = MQW_RULE_REASON_CONNACK,   [MQW_PUBACK] = MQW_RULE_REASON_PUBACK,
+        [MQW_PUBREC] = MQW_RULE_REASON_PUBREC,     [MQW_PUBREL] = MQW_RULE_REASON_PUBREL,
+        [MQW_PUBCOMP] = MQW_RULE_REASON_PUBCOMP,   [MQW_SUBACK] = MQW_RULE_REASON_SUBACK,
+        [MQW_UNSUBACK] = MQW_RULE_REASON_UNSUBACK, [MQW_DISCONNECT] = MQW_RULE_REASON_DISCONNECT,
+        [MQW_AUTH] = MQW_RULE_REASON_AUTH,
+    };
+    return (mqw_rule)rule_of[type & 15];
+}

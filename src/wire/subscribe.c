@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// SUBSCRIBE, SUBACK, UNSUBSCRIBE and UNSUBACK (sections 3.8 to 3.11).
+#include "wire/packets.h"
+#include "wire/topic.h"
+
+enum { QOS = 0x03, NO_LOCAL = 0x04, RETAIN_HANDLING = 0x30, RESERVED_3 = 0xFC, RESERVED_5 = 0xC0 };
+
+/* Judges the options that stand at `at` (or are to be sent: NULL) behind a filter; true: refused. */
+static bool judge_options(mqw__check *check, mqw_text filter, uint8_t options, const uint8_t *at)
+{
+    bool five = check->version == MQW_5_0;
+    bool refused = false;
+    if (MQW__RARE(options & (five ? RESERVED_5 : RESERVED_3)))
+        refused = mqw__break(check, MQW_RULE_OPTIONS_RESERVED, at, "filters");
+    if (MQW__RARE((options & QOS) == QOS))
+        refused |= mqw__break(check, MQW_RULE_OPTIONS_QOS, at, "filters");
+    if (MQW__RARE((options & RETAIN_HANDLING) == RETAIN_HANDLING))
+        refused |= mqw__break(check, MQW_RULE_OPTIONS_RETAIN_HANDLING, at, "filters");
+    if (MQW__RARE((options & NO_LOCAL) && five && mqw__is_shared(filter)))
+        refused |= mqw__break(check, MQW_RULE_SHARE_NO_LOCAL, at, "filters");
+    return refused;
+}
+
+static unsigned empty_rule(const mqw_packet *packet)
+{
+    return packet->type == MQW_SUBSCRIBE ? MQW_RULE_SUBSCRIBE_EMPTY : MQW_RULE_UNSUBSCRIBE_EMPTY;
+}
+
+static void read_filter(mqw__reader *r, bool with_options)
+{
+    mqw_text filter = mqw__read_raw_text(r, "filters");
+    if (MQW__RARE(r->check->rule != 0))
+        return;
+    mqw__reader_judge(r, filter, mqw__filter_flaws(filter, r->check->version), "filters");
+    if (with_options) {
+        uint8_t options = mqw__read_u8(r, "filters");
+        if (judge_options(r->check, filter, options, r->at - 1))
+            r->at = r->end;
+    }
+}
+
+void mqw__subscribe_read(mqw__reader r, mqw_packet *packet)
+{
+    mqw_subscribe *out = &packet->subscribe;
+    out->dup = mqw__read_dup(&r);
+    out->packet_id = mqw__read_packet_id(&r);
+    mqw__read_properties(&r, mqw__place(r.check), &out->props);
+    out->filters.wire = (mqw_bytes){r.at, (size_t)(r.end - r.at)};
+    if (MQW__RARE(r.at == r.end))
+        mqw__reader_break(&r, empty_rule(packet), r.at, "filters");
+    while (r.at < r.end)
+        read_filter(&r, packet->type == MQW_SUBSCRIBE);
+}
+
+/* A filter that is sent is checked in 3.1, too. */
+static void judge_filter(mqw__check *check, mqw_text filter)
+{
+    int rule = mqw_filter_check(filter, check->version);
+    if (MQW__RARE(rule != 0))
+        mqw__refuse(check, (unsigned)rule, NULL, "filters");
+}
+
+static void judge_sent_options(mqw__check *check, mqw_text filter, uint8_t options)
+{
+    if (MQW__RARE(check->version != MQW_5_0 && (options & RESERVED_3)))
+        mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, "filters");
+    judge_options(check, filter, options, NULL);
+}
+
+/* Judges a list to be sent; what is left of it at the end is cut short. */
+static void judge_list(mqw__check *check, mqw_list left, bool with_options)
+{
+    mqw_filter item;
+    if (!with_options) {
+        while (mqw_next_topic(&left, &item.filter))
+            judge_filter(check, item.filter);
+    } else {
+        while (mqw_next_filter(&left, &item)) {
+            judge_filter(check, item.filter);
+            judge_sent_options(check, item.filter, left.wire.data[-1]);
+        }
+    }
+    if (MQW__RARE(left.wire.len != 0))
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "filters");
+}
+
+size_t mqw__subscribe_write(mqw__writer w, const mqw_packet *packet)
+{
+    const mqw_subscribe *in = &packet->subscribe;
+    mqw_bytes wire = in->filters.wire;
+    mqw__write_dup(&w, in->dup);
+    mqw__write_packet_id(&w, in->packet_id);
+    mqw__write_properties(&w, mqw__place(w.check), &in->props);
+    if (MQW__RARE(wire.len == 0)) {
+        mqw__break(w.check, empty_rule(packet), NULL, "filters");
+    } else if (MQW__RARE(!wire.data || wire.len > MQW_LENGTH_MAX)) {
+        mqw__refuse(w.check, MQW_RULE_FIELD_RANGE, NULL, "filters");
+    } else {
+        judge_list(w.check, in->filters, packet->type == MQW_SUBSCRIBE);
+        mqw__write_bytes(&w, wire.data, wire.len);
+    }
+    return w.at;
+}
+
+/* ---- acknowledgements ---- */
+
+/* UNSUBACK has no reason codes before 5.0. */
+static bool has_reasons(const mqw__check *check)
+{
+    return check->type == MQW_SUBACK || check->version == MQW_5_0;
+}
+
+/* `sent`: there is no place to name. */
+static void judge_reasons(mqw__check *check, mqw_bytes reasons, bool sent)
+{
+    if (MQW__RARE(reasons.len == 0))
+        mqw__break(check, MQW_RULE_REASONS_EMPTY, sent ? NULL : reasons.data, "reasons");
+    for (size_t i = 0; i < reasons.len; i++)
+        if (MQW__RARE(mqw__wrong_reason(check, reasons.data[i])))
+            mqw__break(check, mqw__reason_rule(check->type), sent ? NULL : reasons.data + i, "reasons");
+}
+
+void mqw__suback_read(mqw__reader r, mqw_packet *packet)
+{
+    mqw_suback *out = &packet->suback;
+    out->packet_id = mqw__read_packet_id(&r);
+    mqw__read_properties(&r, mqw__place(r.check), &out->props);
+    out->reasons = (mqw_bytes){r.at, 0};
+    if (has_reasons(r.check)) {
+        out->reasons = mqw__read_rest(&r);
+        judge_reasons(r.check, out->reasons, false);
+    }
+    mqw__reader_end(&r);
+}
+
+static void write_reasons(mqw__writer *w, mqw_bytes reasons)
+{
+    if (MQW__RARE((!reasons.data && reasons.len) || reasons.len > MQW_LENGTH_MAX)) {
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "reasons");
+    } else if (has_reasons(w->check)) {
+        judge_reasons(w->check, reasons, true);
+        mqw__write_bytes(w, reasons.data, reasons.len);
+    } else if (MQW__RARE(reasons.len != 0)) {
+        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "reasons");
+    }
+}
+
+size_t mqw__suback_write(mqw__writer w, const mqw_packet *packet)
+{
+    const mqw_suback *in = &packet->suback;
+    mqw__write_packet_id(&w, in->packet_id);
+    mqw__write_properties(&w, mqw__place(w.check), &in->props);
+    write_reasons(&w, in->reasons);
+    return w.at;
+}
