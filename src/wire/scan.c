@@ -6,6 +6,7 @@
 #include <mqwire/codec.h>
 
 #include "wire/fields.h"
+#include "wire/lexer.h"
 #include "wire/text.h"
 
 // The bytes that a list item takes in wire form beside its texts, or more: the texts are unescaped that far
@@ -19,13 +20,7 @@ typedef struct pending {
 } pending;
 
 typedef struct scanner {
-    const char *line;
-    const char *at; // the end of the line as soon as something has failed
-    const char *end;
-    uint8_t *room;
-    size_t used;
-    size_t cap;
-    bool storing; // else values are only checked
+    mqw__lexer in;
     mqw_packet *out;
     mqw__shape shape;
     uint32_t seen;    // bits of shape.fields, and the two of the fixed header
@@ -33,9 +28,6 @@ typedef struct scanner {
     const void *only; // the list that this pass collects; NULL: it reads all but lists
     pending lists[MOST_LISTS];
     size_t list_count;
-    int code;
-    const char *expected;
-    const char *failed_at;
 } scanner;
 
 // The field that a name stands for.
@@ -53,297 +45,91 @@ static const mqw__field header_fields[] = {
     {"length", sizeof("length") - 1, MQW__U32, 0, false, offsetof(mqw_packet, length), 0},
 };
 
-/* ---- failing ---- */
+/* ---- items of lists ---- */
 
-static void fail(scanner *s, const char *at, const char *expected)
+static uint8_t scan_two_bits(mqw__lexer *in)
 {
-    if (s->code == 0) {
-        s->code = MQW_E_MALFORMED;
-        s->expected = expected;
-        s->failed_at = at;
-    }
-    s->at = s->end;
+    return (uint8_t)mqw__lex_number(in, 3, "a number up to 3");
 }
 
-static void fail_for_room(scanner *s)
+static mqw_text scan_text(mqw__lexer *in)
 {
-    if (s->code == 0)
-        s->code = MQW_E_NO_ROOM;
-    s->at = s->end;
-}
-
-/* ---- characters and words ---- */
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-// The value of a digit in any base up to 16; 16: it is none.
-static unsigned digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
-}
-
-static char peek(const scanner *s)
-{
-    return s->at < s->end ? *s->at : '\0';
-}
-
-// Takes one character when it is the next one.
-static bool take(scanner *s, char c)
-{
-    bool found = s->at < s->end && *s->at == c;
-    s->at += found;
-    return found;
-}
-
-static bool take_0x(scanner *s)
-{
-    bool found = s->end - s->at >= 2 && s->at[0] == '0' && (s->at[1] == 'x' || s->at[1] == 'X');
-    s->at += found ? 2 : 0;
-    return found;
-}
-
-static mqw_text take_word(scanner *s)
-{
-    mqw_text word = {s->at, 0};
-    while (s->at < s->end && is_word(*s->at))
-        s->at++;
-    word.len = (size_t)(s->at - word.data);
-    return word;
-}
-
-static bool is(mqw_text word, const char *name, size_t len)
-{
-    return word.len == len && memcmp(word.data, name, len) == 0;
-}
-
-/* ---- values ---- */
-
-static uint32_t scan_number(scanner *s, uint32_t most, const char *expected)
-{
-    const char *start = s->at;
-    unsigned base = take_0x(s) ? 16 : 10;
-    const char *digits = s->at;
-    uint64_t number = 0;
-    while (s->at < s->end && digit(*s->at) < base) {
-        number = number * base + digit(*s->at++);
-        if (number > most) {
-            fail(s, start, expected);
-            return 0;
-        }
-    }
-    if (s->at == digits)
-        fail(s, start, expected);
-    return (uint32_t)number;
-}
-
-static uint8_t scan_u8(scanner *s)
-{
-    return (uint8_t)scan_number(s, UINT8_MAX, "a number up to 255");
-}
-
-static uint8_t scan_two_bits(scanner *s)
-{
-    return (uint8_t)scan_number(s, 3, "a number up to 3");
-}
-
-static uint8_t scan_reason(scanner *s)
-{
-    static const char expected[] = "a reason code: its name, or a number up to 255";
-    if (peek(s) >= '0' && peek(s) <= '9')
-        return (uint8_t)scan_number(s, UINT8_MAX, expected);
-    mqw_text name = take_word(s);
-    int reason = mqw__reason_by_name(name.data, name.len);
-    if (reason < 0)
-        fail(s, name.data, expected);
-    return (uint8_t)reason;
-}
-
-// Puts bytes behind those that the room holds.
-static void store(scanner *s, const void *bytes, size_t len)
-{
-    if (!s->storing || len == 0)
-        return;
-    if (s->used > s->cap || len > s->cap - s->used) {
-        fail_for_room(s);
-        return;
-    }
-    memcpy(s->room + s->used, bytes, len);
-    s->used += len;
-}
-
-static void store_byte(scanner *s, unsigned byte)
-{
-    uint8_t one = (uint8_t)byte;
-    store(s, &one, 1);
-}
-
-// Two hexadecimal digits.
-static unsigned scan_byte(scanner *s)
-{
-    unsigned high = digit(peek(s)), low = s->end - s->at >= 2 ? digit(s->at[1]) : 16;
-    if (high > 15 || low > 15) {
-        fail(s, s->at, "two hexadecimal digits for each byte");
-        return 0;
-    }
-    s->at += 2;
-    return high << 4 | low;
-}
-
-static void scan_escape(scanner *s)
-{
-    static const char letters[] = "\"\\nrt", bytes[] = "\"\\\n\r\t";
-    const char *start = s->at - 1;
-    if (take(s, 'x')) {
-        store_byte(s, scan_byte(s));
-        return;
-    }
-    const char *letter = s->at < s->end && *s->at ? strchr(letters, *s->at) : NULL;
-    if (letter == NULL) {
-        fail(s, start, "an escape: \\\" \\\\ \\n \\r \\t or \\x and two digits");
-        return;
-    }
-    s->at++;
-    store_byte(s, (uint8_t)bytes[letter - letters]);
-}
-
-// The opening quote is taken.
-static void scan_quoted(scanner *s)
-{
-    for (;;) {
-        const char *plain = s->at;
-        while (s->at < s->end && *s->at != '"' && *s->at != '\\')
-            s->at++;
-        store(s, plain, (size_t)(s->at - plain));
-        if (take(s, '"'))
-            return;
-        if (!take(s, '\\')) {
-            fail(s, s->end, "a closing quote");
-            return;
-        }
-        scan_escape(s);
-    }
-}
-
-static mqw_bytes scan_bytes(scanner *s)
-{
-    size_t start = s->used;
-    if (take(s, '"'))
-        scan_quoted(s);
-    else if (take_0x(s))
-        while (is_word(peek(s)))
-            store_byte(s, scan_byte(s));
-    else
-        fail(s, s->at, "a quoted text, or 0x and hexadecimal digits");
-    mqw_bytes value = {(const uint8_t *)"", s->used - start};
-    if (value.len > 0)
-        value.data = s->room + start;
-    return value;
-}
-
-static mqw_text scan_text(scanner *s)
-{
-    mqw_bytes value = scan_bytes(s);
+    mqw_bytes value = mqw__lex_bytes(in);
     return (mqw_text){(const char *)value.data, value.len};
 }
 
-static mqw_bytes scan_reasons(scanner *s)
+static void scan_option(mqw__lexer *in, mqw_filter *filter)
 {
-    size_t start = s->used;
-    do
-        store_byte(s, scan_reason(s));
-    while (take(s, ','));
-    mqw_bytes value = {(const uint8_t *)"", s->used - start};
-    if (value.len > 0)
-        value.data = s->room + start;
-    return value;
-}
-
-/* ---- items of lists ---- */
-
-static void scan_option(scanner *s, mqw_filter *filter)
-{
-    if (digit(peek(s)) < 10) {
-        filter->qos = scan_two_bits(s);
+    if (mqw__lex_peek(in) >= '0' && mqw__lex_peek(in) <= '9') {
+        filter->qos = scan_two_bits(in);
         return;
     }
-    mqw_text word = take_word(s);
-    if (is(word, "no_local", 8))
+    mqw_text word = mqw__lex_word(in, '_');
+    if (mqw__lex_is(word, MQW_TEXT("no_local")))
         filter->no_local = true;
-    else if (is(word, "retain_as_published", 19))
+    else if (mqw__lex_is(word, MQW_TEXT("retain_as_published")))
         filter->retain_as_published = true;
-    else if (is(word, "retain_handling", 15) && take(s, '='))
-        filter->retain_handling = scan_two_bits(s);
+    else if (mqw__lex_is(word, MQW_TEXT("retain_handling")) && mqw__lex_take(in, '='))
+        filter->retain_handling = scan_two_bits(in);
     else
-        fail(s, word.data, "a QoS, no_local, retain_as_published or retain_handling=");
+        mqw__lex_fail(in, word.data, "a QoS, no_local, retain_as_published or retain_handling=");
 }
 
-static mqw_filter scan_filter(scanner *s)
+static mqw_filter scan_filter(mqw__lexer *in)
 {
-    mqw_filter filter = {.filter = scan_text(s)};
-    while (take(s, ':'))
-        scan_option(s, &filter);
+    mqw_filter filter = {.filter = scan_text(in)};
+    while (mqw__lex_take(in, ':'))
+        scan_option(in, &filter);
     return filter;
 }
 
-static mqw_pair scan_pair(scanner *s)
+static mqw_pair scan_pair(mqw__lexer *in)
 {
-    mqw_pair pair = {.name = scan_text(s)};
-    if (take(s, ':'))
-        pair.value = scan_text(s);
+    mqw_pair pair = {.name = scan_text(in)};
+    if (mqw__lex_take(in, ':'))
+        pair.value = scan_text(in);
     else
-        fail(s, s->at, ": and the value of the user property");
+        mqw__lex_fail(in, in->at, ": and the value of the user property");
     return pair;
 }
 
-static uint32_t scan_id(scanner *s)
+static uint32_t scan_id(mqw__lexer *in)
 {
-    return scan_number(s, 268435455, "a number up to 268435455");
+    return mqw__lex_number(in, 268435455, "a number up to 268435455");
 }
 
 // Reads an item and writes it in wire form to the beginning of the room that it is given.
-static mqw_list scan_item(scanner *s, unsigned kind, uint8_t *room, size_t cap)
+static mqw_list scan_item(mqw__lexer *in, unsigned kind, uint8_t *room, size_t cap)
 {
     mqw_filter filter;
     mqw_text topic;
     uint32_t id;
     mqw_pair pair;
     switch (kind) {
-    case MQW__FILTERS: filter = scan_filter(s); return mqw_list_filters(room, cap, &filter, 1);
-    case MQW__TOPICS: topic = scan_text(s); return mqw_list_topics(room, cap, &topic, 1);
-    case MQW__VARS: id = scan_id(s); return mqw_list_ids(room, cap, &id, 1);
-    default: pair = scan_pair(s); return mqw_list_pairs(room, cap, &pair, 1);
+    case MQW__FILTERS: filter = scan_filter(in); return mqw_list_filters(room, cap, &filter, 1);
+    case MQW__TOPICS: topic = scan_text(in); return mqw_list_topics(room, cap, &topic, 1);
+    case MQW__VARS: id = scan_id(in); return mqw_list_ids(room, cap, &id, 1);
+    default: pair = scan_pair(in); return mqw_list_pairs(room, cap, &pair, 1);
     }
 }
 
 // Appends an item to the list that this pass collects.
-static void scan_into_list(scanner *s, unsigned kind, mqw_list *list)
+static void scan_into_list(mqw__lexer *in, unsigned kind, mqw_list *list)
 {
-    const char *start = s->at;
-    size_t mark = s->used;
-    if (s->cap - mark < ITEM_GAP) {
-        fail_for_room(s);
+    const char *start = in->at;
+    size_t mark = in->used;
+    if (in->cap - mark < ITEM_GAP) {
+        mqw__lex_no_room(in);
         return;
     }
-    s->used = mark + ITEM_GAP;
-    mqw_list one = scan_item(s, kind, s->room + mark, s->cap - mark);
-    if (s->code == 0 && one.wire.len == 0)
-        fail(s, start, "a text of at most 65535 bytes");
+    in->used = mark + ITEM_GAP;
+    mqw_list one = scan_item(in, kind, in->room + mark, in->cap - mark);
+    if (one.wire.len == 0)
+        mqw__lex_fail(in, start, "a text of at most 65535 bytes");
     if (list->wire.len == 0)
-        list->wire.data = s->room + mark;
+        list->wire.data = in->room + mark;
     list->wire.len += one.wire.len;
-    s->used = mark + one.wire.len;
+    in->used = mark + one.wire.len;
 }
 
 // Remembers that a list, of which an item stands at `at`, has to be collected.
@@ -362,33 +148,33 @@ static void set_view(uint8_t *at, mqw_bytes view)
     memcpy(at, &view, sizeof(view));
 }
 
-static void scan_value(scanner *s, unsigned kind, uint8_t *at)
+static void scan_value(mqw__lexer *in, unsigned kind, uint8_t *at)
 {
     uint16_t half;
     uint32_t word;
     switch (kind) {
     case MQW__FLAG: *at = true; break;
-    case MQW__U4: *at = (uint8_t)scan_number(s, 15, "a number up to 15"); break;
+    case MQW__U4: *at = (uint8_t)mqw__lex_number(in, 15, "a number up to 15"); break;
     case MQW__U8:
-    case MQW__VERSION: *at = scan_u8(s); break;
-    case MQW__REASON: *at = scan_reason(s); break;
+    case MQW__VERSION: *at = (uint8_t)mqw__lex_number(in, UINT8_MAX, "a number up to 255"); break;
+    case MQW__REASON: *at = mqw__lex_reason(in); break;
     case MQW__U16:
-        half = (uint16_t)scan_number(s, UINT16_MAX, "a number up to 65535");
+        half = (uint16_t)mqw__lex_number(in, UINT16_MAX, "a number up to 65535");
         memcpy(at, &half, sizeof(half));
         break;
     case MQW__U32:
-        word = scan_number(s, UINT32_MAX, "a number up to 4294967295");
+        word = mqw__lex_number(in, UINT32_MAX, "a number up to 4294967295");
         memcpy(at, &word, sizeof(word));
         break;
-    case MQW__REASONS: set_view(at, scan_reasons(s)); break;
-    default: set_view(at, scan_bytes(s)); break;
+    case MQW__REASONS: set_view(at, mqw__lex_reasons(in)); break;
+    default: set_view(at, mqw__lex_bytes(in)); break;
     }
 }
 
 static bool find_among(const mqw__field *fields, size_t count, mqw_text name, size_t *index)
 {
     for (*index = 0; *index < count; ++*index)
-        if (is(name, fields[*index].name, fields[*index].len))
+        if (mqw__lex_is(name, (mqw_text){fields[*index].name, fields[*index].len}))
             return true;
     return false;
 }
@@ -458,20 +244,20 @@ static bool mark(scanner *s, const target *field)
 static void scan_plain_field(scanner *s, const target *field)
 {
     uint8_t nowhere[sizeof(mqw_bytes)];
-    s->storing = s->only == NULL;
-    scan_value(s, field->field->kind, s->storing ? field->value : nowhere);
+    s->in.storing = s->only == NULL;
+    scan_value(&s->in, field->field->kind, s->in.storing ? field->value : nowhere);
 }
 
 static void scan_list_field(scanner *s, const target *field, const char *before)
 {
     unsigned kind = field->field->kind;
-    s->storing = s->only == field->value;
-    if (s->storing) {
-        scan_into_list(s, kind, (void *)field->value);
+    s->in.storing = s->only == field->value;
+    if (s->in.storing) {
+        scan_into_list(&s->in, kind, (void *)field->value);
     } else {
         if (s->only == NULL)
             note_list(s, (void *)field->value, before);
-        scan_item(s, kind, NULL, 0);
+        scan_item(&s->in, kind, NULL, 0);
     }
 }
 
@@ -480,14 +266,14 @@ static void scan_field(scanner *s, mqw_text name, const char *before)
 {
     target field = {0};
     if (!find_field(s, name, &field)) {
-        fail(s, name.data, "a field of this packet");
+        mqw__lex_fail(&s->in, name.data, "a field of this packet");
         return;
     }
     bool fresh = mark(s, &field), list = mqw__is_list(field.field->kind);
     if (!fresh && !list && s->only == NULL)
-        fail(s, name.data, "each field only once");
-    else if (field.field->kind != MQW__FLAG && !take(s, '='))
-        fail(s, s->at, "= and a value");
+        mqw__lex_fail(&s->in, name.data, "each field only once");
+    else if (field.field->kind != MQW__FLAG && !mqw__lex_take(&s->in, '='))
+        mqw__lex_fail(&s->in, s->in.at, "= and a value");
     else if (list)
         scan_list_field(s, &field, before);
     else
@@ -495,41 +281,34 @@ static void scan_field(scanner *s, mqw_text name, const char *before)
 }
 
 // Takes the name of the next field; false at the end, which is also where a comment begins.
-static bool next_name(scanner *s, mqw_text *name)
+static bool next_name(mqw__lexer *in, mqw_text *name)
 {
-    const char *before = s->at;
-    while (is_blank(peek(s)))
-        s->at++;
-    if (s->at == s->end)
+    bool apart = mqw__lex_blanks(in) || in->at == in->line;
+    if (in->at == in->end)
         return false;
-    if (s->at == before && before != s->line) {
-        fail(s, before, "a blank");
+    if (!apart) {
+        mqw__lex_fail(in, in->at, "a blank");
         return false;
     }
-    if (*s->at == '#')
-        return false;
-    name->data = s->at;
-    while (is_word(peek(s)) || peek(s) == '.')
-        s->at++;
-    name->len = (size_t)(s->at - name->data);
-    return true;
+    *name = mqw__lex_word(in, '.');
+    return name->len > 0 || *in->at != '#';
 }
 
 static void scan_fields(scanner *s)
 {
     mqw_text name;
-    const char *before = s->at;
-    while (next_name(s, &name)) {
+    const char *before = s->in.at;
+    while (next_name(&s->in, &name)) {
         scan_field(s, name, before);
-        before = s->at;
+        before = s->in.at;
     }
 }
 
 static bool scan_type(scanner *s)
 {
     static const char expected[] = "a packet name";
-    mqw_text name = {s->line, 0};
-    if (next_name(s, &name))
+    mqw_text name = {s->in.line, 0};
+    if (next_name(&s->in, &name))
         for (int type = MQW_CONNECT; type <= MQW_AUTH; type++) {
             const char *candidate = mqw_packet_name(type);
             if (mqw__same_word(name.data, name.len, candidate, strlen(candidate))) {
@@ -538,15 +317,15 @@ static bool scan_type(scanner *s)
                 return true;
             }
         }
-    fail(s, name.len ? name.data : s->at, expected);
+    mqw__lex_fail(&s->in, name.len ? name.data : s->in.at, expected);
     return false;
 }
 
 static void scan_lists(scanner *s)
 {
-    for (size_t i = 0; i < s->list_count && s->code == 0; i++) {
+    for (size_t i = 0; i < s->list_count && s->in.code == 0; i++) {
         s->only = s->lists[i].list;
-        s->at = s->lists[i].at;
+        s->in.at = s->lists[i].at;
         scan_fields(s);
     }
 }
@@ -575,26 +354,27 @@ static void check_unsupported(scanner *s)
         return;
     uint32_t allowed = (UINT32_C(1) << shape.count) - 1;
     if ((s->seen & ~allowed) != 0 || connect->has_will || connect->props.has != 0)
-        fail(s, s->end, "no field but version and bridge beside unsupported");
+        mqw__lex_fail(&s->in, s->in.end, "no field but version and bridge beside unsupported");
 }
 
 static int report(const scanner *s, mqw_error *why)
 {
-    if (s->code == 0 || why == NULL)
-        return s->code;
+    if (s->in.code == 0 || why == NULL)
+        return s->in.code;
     memset(why, 0, sizeof(*why));
-    why->code = s->code;
+    why->code = s->in.code;
     why->type = (uint8_t)s->out->type;
-    why->field = s->expected;
-    why->offset = s->code == MQW_E_NO_ROOM ? (uint64_t)(s->end - s->line) + ITEM_GAP
-                                           : (uint64_t)(s->failed_at - s->line);
-    return s->code;
+    why->field = s->in.expected;
+    why->offset = s->in.code == MQW_E_NO_ROOM ? (uint64_t)(s->in.end - s->in.line) + ITEM_GAP
+                                              : (uint64_t)(s->in.failed_at - s->in.line);
+    return s->in.code;
 }
 
 int mqw_scan(mqw_text line, mqw_packet *out, uint8_t *room, size_t cap, mqw_error *why)
 {
     const char *start = line.len ? line.data : "";
-    scanner s = {.line = start, .at = start, .end = start + line.len, .room = room, .cap = cap, .out = out};
+    scanner s = {.in = {.line = start, .at = start, .end = start + line.len, .room = room, .cap = cap},
+                 .out = out};
     memset(out, 0, sizeof(*out));
     if (scan_type(&s)) {
         if (out->type == MQW_CONNECT)
