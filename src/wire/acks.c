@@ -2,8 +2,9 @@
 // PUBACK, PUBREC, PUBREL and PUBCOMP (sections 3.4 to 3.7), which are alike.
 #include "wire/packets.h"
 
-void mqw__ack_read(mqw__reader r, mqw_packet *packet)
+void mqw__ack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_ack *out = &packet->puback;
     out->packet_id = mqw__read_packet_id(&r);
     out->dup = packet->type == MQW_PUBREL && mqw__read_dup(&r);
@@ -17,8 +18,30 @@ void mqw__ack_read(mqw__reader r, mqw_packet *packet)
     mqw__reader_end(&r);
 }
 
-size_t mqw__ack_write(mqw__writer w, const mqw_packet *packet)
+void mqw__write_dup(mqw__writer *w, bool dup)
 {
+    if (MQW__RARE(dup && w->check->version != MQW_3_1))
+        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "dup");
+    else if (dup)
+        w->check->first |= 8;
+}
+
+void mqw__write_outcome(mqw__writer *w, uint8_t reason, const mqw_props *props)
+{
+    size_t reason_at = w->at;
+    if (w->check->version == MQW_5_0)
+        mqw__write_reason(w, reason);
+    else if (MQW__RARE(reason != 0))
+        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "reason");
+    size_t props_at = w->at;
+    mqw__write_properties(w, mqw__place(w->check), props);
+    if (w->at == props_at + 1)
+        w->at = reason ? props_at : reason_at;
+}
+
+size_t mqw__ack_write(mqw__check *check, size_t at, const mqw_packet *packet)
+{
+    mqw__writer w = mqw__writer_at(check, at);
     const mqw_ack *in = &packet->puback;
     if (MQW__RARE(in->dup && packet->type != MQW_PUBREL))
         mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, "dup");

@@ -5,14 +5,14 @@
 #include "wire/packets.h"
 
 typedef struct packet_row {
-    void (*read)(mqw__reader r, mqw_packet *out);
-    size_t (*write)(mqw__writer w, const mqw_packet *packet);
+    void (*read)(mqw__check *check, const uint8_t *at, mqw_packet *out);
+    size_t (*write)(mqw__check *check, size_t at, const mqw_packet *packet);
 } packet_row;
 
 static const packet_row packets[16] = {
     [MQW_CONNECT] = {mqw__connect_read, mqw__connect_write},
     [MQW_CONNACK] = {mqw__connack_read, mqw__connack_write},
-    [MQW_PUBLISH] = {NULL, mqw__publish_write}, /* read directly */
+    [MQW_PUBLISH] = {mqw__publish_read, mqw__publish_write},
     [MQW_PUBACK] = {mqw__ack_read, mqw__ack_write},
     [MQW_PUBREC] = {mqw__ack_read, mqw__ack_write},
     [MQW_PUBREL] = {mqw__ack_read, mqw__ack_write},
@@ -48,6 +48,12 @@ static bool type_known(uint8_t version, unsigned type)
     return type >= MQW_CONNECT && type <= (version == MQW_5_0 ? MQW_AUTH : MQW_DISCONNECT);
 }
 
+extern inline unsigned mqw__place(const mqw__check *check);
+extern inline bool mqw__read_dup(const mqw__reader *r);
+extern inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason);
+extern inline uint8_t mqw__read_reason(mqw__reader *r);
+extern inline void mqw__write_reason(mqw__writer *w, uint8_t reason);
+
 /* ---- decoding ---- */
 
 int mqw__header_read_long(mqw_bytes in, mqw__header *out)
@@ -67,13 +73,29 @@ int mqw_packet_size(mqw_bytes in)
     return size > 0 ? size + (int)header.length : size;
 }
 
-void mqw__judge_header(mqw__check *check, uint32_t length)
+static void judge_length(mqw__check *check, uint32_t length)
 {
-    if (MQW__RARE((check->first & 15) != headers[check->type].flags) && check->type != MQW_PUBLISH)
-        mqw__break(check, headers[check->type].rule, NULL, NULL);
     if (MQW__RARE(check->header_size - 1u > mqw__vbi_size(length)) &&
         mqw__break(check, MQW_RULE_LENGTH_OVERLONG, NULL, "length"))
         check->offset = 1;
+}
+
+void mqw__judge_header(mqw__check *check, uint32_t length)
+{
+    if (MQW__RARE((check->first & 15) != headers[check->type].flags))
+        mqw__break(check, headers[check->type].rule, NULL, NULL);
+    judge_length(check, length);
+}
+
+/* Every packet but PUBLISH. */
+static void read_other(mqw__check *check, const uint8_t *body, mqw_packet *out)
+{
+    if (MQW__RARE(!type_known(check->version, check->type)))
+        mqw__refuse(check, MQW_RULE_TYPE_RESERVED, NULL, NULL);
+    else if (check->type != MQW_CONNECT)
+        mqw__judge_header(check, out->length);
+    if (!check->rule)
+        packets[check->type].read(check, body, out);
 }
 
 MQW__COLD static int decode_failed(const mqw__check *check, mqw_error *why)
@@ -82,65 +104,87 @@ MQW__COLD static int decode_failed(const mqw__check *check, mqw_error *why)
     return mqw__fault(why, &codec, (mqw_rule)check->rule, check->type, check->offset, check->field);
 }
 
-/* A packet whose body is there up to `end`, behind which `left` bytes of a payload follow. */
-static inline int decode(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
-                         const uint8_t *end, uint32_t left, mqw_packet *out, mqw_error *why)
+/* A packet of whose body the first `there` bytes are there. */
+static inline int decode(const mqw_codec *codec, mqw__header header, const uint8_t *body, uint32_t there,
+                         mqw_packet *out, mqw_error *why)
 {
-    uint8_t first = header->first;
-    mqw__check check = {
-        .policy = codec->policy,
-        .body = body,
-        .reported = &out->violations,
-        .version = mqw__version(codec),
-        .sender = codec->sender,
-        .type = first >> 4,
-        .header_size = header->size,
-        .first = first,
-    };
+    mqw__check check;
+    check.policy = codec->policy;
+    check.body = body;
+    check.end = body + there;
+    check.reported = &out->violations;
+    check.rule = 0;
+    check.version = mqw__version(codec);
+    check.sender = codec->sender;
+    check.type = header.first >> 4;
+    check.header_size = header.size;
+    check.first = header.first;
     out->type = (mqw_packet_type)check.type;
-    out->dup = (first & 8) != 0;
-    out->qos = first >> 1 & 3;
-    out->retain = (first & 1) != 0;
-    out->length = header->length;
-    out->violations = (mqw_rule_set){{0, 0}};
-    mqw__reader r = {body, end, &check};
+    out->dup = (header.first & 8) != 0;
+    out->qos = header.first >> 1 & 3;
+    out->retain = (header.first & 1) != 0;
+    out->length = header.length;
+    out->violations.bits[0] = out->violations.bits[1] = 0;
     if (MQW__RARE(!version_known(check.version)))
         return mqw__refusal(why, codec, MQW_RULE_FIELD_RANGE, check.type, "version");
-    if (MQW__RARE(!type_known(check.version, check.type)))
-        mqw__refuse(&check, MQW_RULE_TYPE_RESERVED, NULL, NULL);
-    else if (check.type != MQW_CONNECT)
-        mqw__judge_header(&check, header->length);
-    if (MQW__RARE(check.rule != 0))
-        return decode_failed(&check, why);
-    if (check.type == MQW_PUBLISH)
-        mqw__publish_read(r, out, left);
-    else
-        packets[check.type].read(r, out);
+    if (check.type == MQW_PUBLISH) {
+        if (MQW__RARE(header.size > 2))
+            judge_length(&check, header.length);
+        mqw__publish_read(&check, body, out);
+    } else {
+        read_other(&check, body, out);
+    }
     return MQW__RARE(check.rule != 0) ? decode_failed(&check, why) : 0;
 }
 
 int mqw__decode_body(const mqw_codec *codec, const mqw__header *header, const uint8_t *body, mqw_packet *out,
                      mqw_error *why)
 {
-    return decode(codec, header, body, body + header->length, 0, out, why);
+    return decode(codec, *header, body, header->length, out, why);
 }
 
 int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
                              size_t head_size, mqw_packet *out, mqw_error *why)
 {
-    return decode(codec, header, body, body + head_size, header->length - (uint32_t)head_size, out, why);
+    return decode(codec, *header, body, (uint32_t)head_size, out, why);
+}
+
+/* The commonest form of the four acknowledgements, which breaks no rule in any version. */
+static inline bool is_plain_ack(const mqw_codec *codec, mqw_bytes in)
+{
+    if (in.len < 4 || in.data[1] != 2)
+        return false;
+    unsigned type = in.data[0] >> 4;
+    return type >= MQW_PUBACK && type <= MQW_PUBCOMP && (in.data[0] & 15) == headers[type].flags &&
+           (in.data[2] | in.data[3]) != 0 && version_known(mqw__version(codec));
+}
+
+static inline int take_plain_ack(mqw_bytes in, mqw_packet *out)
+{
+    out->type = (mqw_packet_type)(in.data[0] >> 4);
+    out->dup = false;
+    out->qos = in.data[0] >> 1 & 3;
+    out->retain = false;
+    out->length = 2;
+    out->violations.bits[0] = out->violations.bits[1] = 0;
+    out->puback.packet_id = mqw__load_u16(in.data + 2);
+    out->puback.reason = 0;
+    out->puback.dup = false;
+    out->puback.props.has = 0;
+    return 4;
 }
 
 int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error *why)
 {
+    if (is_plain_ack(codec, in))
+        return take_plain_ack(in, out);
     mqw__header header;
     int size = mqw__header_read(in, &header);
     if (MQW__RARE(size < 0))
         return mqw__fault(why, codec, MQW_RULE_LENGTH_BYTES, in.data[0] >> 4, 1, "length");
     if (size == 0 || in.len - (size_t)size < header.length)
         return 0;
-    const uint8_t *body = in.data + size;
-    int result = decode(codec, &header, body, body + header.length, 0, out, why);
+    int result = decode(codec, header, in.data + size, header.length, out, why);
     return result ? result : size + (int)header.length;
 }
 
@@ -213,20 +257,26 @@ static inline void finish(mqw__writer *w, unsigned guess, size_t length)
 static inline int encode(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap,
                          bool whole, mqw_error *why)
 {
-    mqw__check check = {
-        .version = version_of(codec, packet), .sender = codec->sender, .type = (uint8_t)packet->type};
+    mqw__check check;
+    check.policy = NULL;
+    check.body = NULL;
+    check.room = room;
+    check.cap = cap;
+    check.rule = 0;
+    check.version = version_of(codec, packet);
+    check.sender = codec->sender;
+    check.type = (uint8_t)packet->type;
     if (MQW__RARE(!begin(&check, packet)))
         return encode_failed(&check, why);
-    mqw__writer w = {room, 2, cap, &check};
+    mqw__writer w = mqw__writer_at(&check, 2);
     size_t payload = 0;
     unsigned guess = 1;
     if (packet->type == MQW_PUBLISH) {
         payload = payload_size(&check, &packet->publish, whole);
         guess = mqw__vbi_size(2 + packet->publish.topic.len + payload);
-        w.at = 1 + (size_t)guess;
-        w.at = mqw__publish_write(w, packet);
+        w.at = mqw__publish_write(&check, 1 + (size_t)guess, packet);
     } else {
-        w.at = packets[packet->type].write(w, packet);
+        w.at = packets[packet->type].write(&check, 2, packet);
     }
     size_t length = w.at - 1 - guess + payload;
     if (MQW__RARE(length > MQW_LENGTH_MAX))

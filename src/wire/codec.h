@@ -46,6 +46,11 @@ int mqw__decode_body(const mqw_codec *codec, const mqw__header *header, const ui
 int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
                              size_t head_size, mqw_packet *out, mqw_error *why);
 
+/* Encodes the packet of which `body` is the member of mqw_packet for its type (1 to 15), with or without a
+ * PUBLISH's payload; as mqw_encode. */
+int mqw__encode(const mqw_codec *codec, int type, const void *body, bool whole, uint8_t *room, size_t cap,
+                mqw_error *why);
+
 /* What stands before a PUBLISH's payload: 1: *need is its size; 0: *need bytes of the body tell more;
  * negative: it runs past the packet, or its property length is malformed. */
 int mqw__publish_head_size(uint8_t version, const mqw__header *header, mqw_bytes body_so_far, uint32_t *need);

@@ -177,8 +177,9 @@ static void judge_auth_data(mqw__check *check, const mqw_props *props, const uin
         mqw__break(check, MQW_RULE_AUTH_DATA_ALONE, at, "auth_data");
 }
 
-void mqw__connect_read(mqw__reader r, mqw_packet *packet)
+void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_connect *out = &packet->connect;
     if (!read_version(&r, out))
         return;
@@ -203,8 +204,9 @@ static void write_will(mqw__writer *w, const mqw_will *in)
     mqw__write_blob(w, in->payload.data, in->payload.len, "will.payload");
 }
 
-size_t mqw__connect_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__connect_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     const mqw_connect *in = &packet->connect;
     write_version(&w, in);
     write_flags(&w, in);
@@ -223,8 +225,9 @@ size_t mqw__connect_write(mqw__writer w, const mqw_packet *packet)
 
 /* ---- CONNACK ---- */
 
-void mqw__connack_read(mqw__reader r, mqw_packet *packet)
+void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_connack *out = &packet->connack;
     const uint8_t *mark = r.at;
     uint8_t flags = mqw__read_u8(&r, "flags");
@@ -240,8 +243,9 @@ void mqw__connack_read(mqw__reader r, mqw_packet *packet)
     mqw__reader_end(&r);
 }
 
-size_t mqw__connack_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__connack_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     const mqw_connack *in = &packet->connack;
     if (MQW__RARE(in->session_present && w.check->version == MQW_3_1))
         mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, "session_present");

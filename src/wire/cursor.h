@@ -13,15 +13,17 @@
 #define MQW__COLD            __attribute__((cold, noinline))
 #define MQW__RARE(condition) __builtin_expect(!!(condition), 0)
 
-/* By what one packet is judged, and what came of it. Cursors share it; they themselves are passed by value,
- * which keeps them in registers. */
+/* By what one packet is judged, and what came of it. */
 typedef struct mqw__check {
     const mqw_policy *policy;
-    const uint8_t *body;    /* first byte behind the fixed header; NULL: the packet is being sent */
-    mqw_rule_set *reported; /* where rules go that are broken and reported */
-    const char *field;      /* of the failure */
-    uint32_t offset;        /* of the failure, from the first byte of the packet */
-    uint8_t rule;           /* of the failure; 0: none */
+    const uint8_t *body;    /* received: first byte behind the fixed header; NULL: the packet is being sent */
+    const uint8_t *end;     /* received: first byte behind the packet */
+    mqw_rule_set *reported; /* received: where rules go that are broken and reported */
+    uint8_t *room;          /* sent: where the packet goes */
+    size_t cap;
+    const char *field; /* of the failure */
+    uint32_t offset;   /* of the failure, from the first byte of the packet */
+    uint8_t rule;      /* of the failure; 0: none */
     uint8_t version;
     uint8_t sender;
     uint8_t type;
@@ -29,6 +31,8 @@ typedef struct mqw__check {
     uint8_t first; /* first byte of the packet */
 } mqw__check;
 
+/* Cursors live in the function that moves them, which hands on no more than the place: so they stay in
+ * registers. */
 typedef struct mqw__reader {
     const uint8_t *at;
     const uint8_t *end;
@@ -64,7 +68,7 @@ const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t
                              const char *field);
 
 /* The variable byte integer at the start of `in`: its size, 0: incomplete, -1: more than four bytes. */
-static inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
+inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
 {
     uint32_t sum = 0;
     for (unsigned i = 0; i < 4; i++) {
@@ -81,15 +85,20 @@ static inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
 
 /* ---- reading ---- */
 
+inline mqw__reader mqw__reader_at(mqw__check *check, const uint8_t *at)
+{
+    return (mqw__reader){at, check->end, check};
+}
+
 /* A rule is broken by the field at `mark`. */
-static inline void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, const char *field)
+inline void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, const char *field)
 {
     if (mqw__break(r->check, rule, mark, field))
         r->at = r->end;
 }
 
 /* Whether n bytes are left for the field that begins at `mark`. */
-static inline bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, const char *field)
+inline bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, const char *field)
 {
     if (MQW__RARE((size_t)(r->end - r->at) < n)) {
         mqw__reader_break(r, MQW_RULE_TRUNCATED, mark, field);
@@ -98,24 +107,24 @@ static inline bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mar
     return true;
 }
 
-static inline uint16_t mqw__load_u16(const uint8_t *at)
+inline uint16_t mqw__load_u16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-static inline uint32_t mqw__load_u32(const uint8_t *at)
+inline uint32_t mqw__load_u32(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-static inline uint8_t mqw__read_u8(mqw__reader *r, const char *field)
+inline uint8_t mqw__read_u8(mqw__reader *r, const char *field)
 {
     if (!mqw__reader_need(r, 1, r->at, field))
         return 0;
     return *r->at++;
 }
 
-static inline uint16_t mqw__read_u16(mqw__reader *r, const char *field)
+inline uint16_t mqw__read_u16(mqw__reader *r, const char *field)
 {
     if (!mqw__reader_need(r, 2, r->at, field))
         return 0;
@@ -123,7 +132,7 @@ static inline uint16_t mqw__read_u16(mqw__reader *r, const char *field)
     return mqw__load_u16(r->at - 2);
 }
 
-static inline uint32_t mqw__read_u32(mqw__reader *r, const char *field)
+inline uint32_t mqw__read_u32(mqw__reader *r, const char *field)
 {
     if (!mqw__reader_need(r, 4, r->at, field))
         return 0;
@@ -131,7 +140,7 @@ static inline uint32_t mqw__read_u32(mqw__reader *r, const char *field)
     return mqw__load_u32(r->at - 4);
 }
 
-static inline uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
+inline uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
 {
     if (r->at < r->end && *r->at < 0x80)
         return *r->at++;
@@ -141,7 +150,7 @@ static inline uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
 }
 
 /* Binary data: two bytes of length, then any bytes. */
-static inline mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
+inline mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
 {
     const uint8_t *mark = r->at;
     mqw_bytes blob = {mark, 0};
@@ -158,21 +167,21 @@ static inline mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
 }
 
 /* A UTF-8 string, unchecked. */
-static inline mqw_text mqw__read_raw_text(mqw__reader *r, const char *field)
+inline mqw_text mqw__read_raw_text(mqw__reader *r, const char *field)
 {
     mqw_bytes blob = mqw__read_blob(r, field);
     return (mqw_text){(const char *)blob.data, blob.len};
 }
 
 /* The text that was read last, with its two bytes of length, has flaws. */
-static inline void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, const char *field)
+inline void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, const char *field)
 {
     if (MQW__RARE(flaws != 0) && mqw__break_flaws(r->check, flaws, (const uint8_t *)text.data - 2, field))
         r->at = r->end;
 }
 
 /* A UTF-8 string. */
-static inline mqw_text mqw__read_text(mqw__reader *r, const char *field)
+inline mqw_text mqw__read_text(mqw__reader *r, const char *field)
 {
     mqw_text text = mqw__read_raw_text(r, field);
     mqw__reader_judge(r, text, mqw__utf8_scan(text.data, text.len) & MQW__FLAWS_OF_TEXT, field);
@@ -180,7 +189,7 @@ static inline mqw_text mqw__read_text(mqw__reader *r, const char *field)
 }
 
 /* All that is left. */
-static inline mqw_bytes mqw__read_rest(mqw__reader *r)
+inline mqw_bytes mqw__read_rest(mqw__reader *r)
 {
     mqw_bytes rest = {r->at, (size_t)(r->end - r->at)};
     r->at = r->end;
@@ -188,7 +197,7 @@ static inline mqw_bytes mqw__read_rest(mqw__reader *r)
 }
 
 /* A packet identifier. */
-static inline uint16_t mqw__read_packet_id(mqw__reader *r)
+inline uint16_t mqw__read_packet_id(mqw__reader *r)
 {
     uint16_t id = mqw__read_u16(r, "packet_id");
     if (MQW__RARE(id == 0))
@@ -197,7 +206,7 @@ static inline uint16_t mqw__read_packet_id(mqw__reader *r)
 }
 
 /* The packet must end here. */
-static inline void mqw__reader_end(mqw__reader *r)
+inline void mqw__reader_end(mqw__reader *r)
 {
     if (MQW__RARE(r->at != r->end))
         mqw__reader_break(r, MQW_RULE_SURPLUS, r->at, NULL);
@@ -205,14 +214,19 @@ static inline void mqw__reader_end(mqw__reader *r)
 
 /* ---- writing ---- */
 
+inline mqw__writer mqw__writer_at(mqw__check *check, size_t at)
+{
+    return (mqw__writer){check->room, at, check->cap, check};
+}
+
 /* Bytes that a variable byte integer takes. */
-static inline unsigned mqw__vbi_size(size_t value)
+inline unsigned mqw__vbi_size(size_t value)
 {
     return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
 }
 
 /* Writes it to `at`; returns its size. */
-static inline unsigned mqw__vbi_store(uint8_t *at, uint32_t value)
+inline unsigned mqw__vbi_store(uint8_t *at, uint32_t value)
 {
     unsigned size = 0;
     for (; value >= 0x80; value >>= 7)
@@ -222,21 +236,21 @@ static inline unsigned mqw__vbi_store(uint8_t *at, uint32_t value)
 }
 
 /* Takes room for n bytes; NULL when they do not fit. */
-static inline uint8_t *mqw__writer_take(mqw__writer *w, size_t n)
+inline uint8_t *mqw__writer_take(mqw__writer *w, size_t n)
 {
     size_t at = w->at;
     w->at = at + n;
     return n <= w->cap && at <= w->cap - n ? w->room + at : NULL;
 }
 
-static inline void mqw__write_u8(mqw__writer *w, uint8_t value)
+inline void mqw__write_u8(mqw__writer *w, uint8_t value)
 {
     uint8_t *at = mqw__writer_take(w, 1);
     if (at)
         *at = value;
 }
 
-static inline void mqw__write_u16(mqw__writer *w, uint16_t value)
+inline void mqw__write_u16(mqw__writer *w, uint16_t value)
 {
     uint8_t *at = mqw__writer_take(w, 2);
     if (at) {
@@ -245,20 +259,20 @@ static inline void mqw__write_u16(mqw__writer *w, uint16_t value)
     }
 }
 
-static inline void mqw__write_u32(mqw__writer *w, uint32_t value)
+inline void mqw__write_u32(mqw__writer *w, uint32_t value)
 {
     mqw__write_u16(w, (uint16_t)(value >> 16));
     mqw__write_u16(w, (uint16_t)value);
 }
 
-static inline void mqw__write_vbi(mqw__writer *w, uint32_t value)
+inline void mqw__write_vbi(mqw__writer *w, uint32_t value)
 {
     uint8_t *at = mqw__writer_take(w, mqw__vbi_size(value));
     if (at)
         mqw__vbi_store(at, value);
 }
 
-static inline void mqw__write_bytes(mqw__writer *w, const void *data, size_t len)
+inline void mqw__write_bytes(mqw__writer *w, const void *data, size_t len)
 {
     uint8_t *at = mqw__writer_take(w, len);
     if (at && len)
@@ -266,7 +280,7 @@ static inline void mqw__write_bytes(mqw__writer *w, const void *data, size_t len
 }
 
 /* Binary data: two bytes of length, then any bytes. */
-static inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const char *field)
+inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const char *field)
 {
     if (MQW__RARE(len > 0xFFFF))
         mqw__refuse(w->check, MQW_RULE_TEXT_TOO_LONG, NULL, field);
@@ -279,7 +293,7 @@ static inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len,
 }
 
 /* A text that is refused, whatever the version, when it has flaws. */
-static inline void mqw__write_checked(mqw__writer *w, mqw_text text, int rule, const char *field)
+inline void mqw__write_checked(mqw__writer *w, mqw_text text, int rule, const char *field)
 {
     if (MQW__RARE(rule != 0))
         mqw__refuse(w->check, (unsigned)rule, NULL, field);
@@ -288,7 +302,7 @@ static inline void mqw__write_checked(mqw__writer *w, mqw_text text, int rule, c
 }
 
 /* A UTF-8 string. */
-static inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *field)
+inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *field)
 {
     mqw__write_blob(w, text.data, text.len, field);
     if (MQW__RARE(w->check->rule != 0))
@@ -299,7 +313,7 @@ static inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *fi
 }
 
 /* A packet identifier. */
-static inline void mqw__write_packet_id(mqw__writer *w, uint16_t id)
+inline void mqw__write_packet_id(mqw__writer *w, uint16_t id)
 {
     if (MQW__RARE(id == 0))
         mqw__break(w->check, MQW_RULE_PACKET_ID_ZERO, NULL, "packet_id");
@@ -307,7 +321,7 @@ static inline void mqw__write_packet_id(mqw__writer *w, uint16_t id)
 }
 
 /* Makes `by` bytes of room at `from`, behind which the written bytes move. */
-static inline void mqw__writer_shift(mqw__writer *w, size_t from, size_t by)
+inline void mqw__writer_shift(mqw__writer *w, size_t from, size_t by)
 {
     size_t end = w->at;
     if (mqw__writer_take(w, by))

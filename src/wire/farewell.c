@@ -2,20 +2,23 @@
 // PINGREQ, PINGRESP, DISCONNECT and AUTH (sections 3.12 to 3.15).
 #include "wire/packets.h"
 
-void mqw__ping_read(mqw__reader r, mqw_packet *packet)
+void mqw__ping_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     (void)packet;
     mqw__reader_end(&r);
 }
 
-size_t mqw__ping_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__ping_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     (void)packet;
     return w.at;
 }
 
-void mqw__disconnect_read(mqw__reader r, mqw_packet *packet)
+void mqw__disconnect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_disconnect *out = &packet->disconnect;
     out->reason = 0;
     out->props.has = 0;
@@ -27,8 +30,9 @@ void mqw__disconnect_read(mqw__reader r, mqw_packet *packet)
     mqw__reader_end(&r);
 }
 
-size_t mqw__disconnect_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__disconnect_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     mqw__write_outcome(&w, packet->disconnect.reason, &packet->disconnect.props);
     return w.at;
 }
@@ -40,8 +44,9 @@ static void judge_method(mqw__check *check, const mqw_props *props, const uint8_
 }
 
 /* Only the empty form leaves anything out. */
-void mqw__auth_read(mqw__reader r, mqw_packet *packet)
+void mqw__auth_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_disconnect *out = &packet->auth;
     const uint8_t *mark = r.at;
     out->reason = 0;
@@ -55,8 +60,9 @@ void mqw__auth_read(mqw__reader r, mqw_packet *packet)
     mqw__reader_end(&r);
 }
 
-size_t mqw__auth_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__auth_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     const mqw_disconnect *in = &packet->auth;
     mqw__write_reason(&w, in->reason);
     mqw__write_properties(&w, MQW_IN_AUTH, &in->props);

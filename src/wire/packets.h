@@ -8,60 +8,56 @@
 #include "wire/cursor.h"
 #include "wire/properties.h"
 
-void mqw__connect_read(mqw__reader r, mqw_packet *out);
-size_t mqw__connect_write(mqw__writer w, const mqw_packet *packet);
-void mqw__connack_read(mqw__reader r, mqw_packet *out);
-size_t mqw__connack_write(mqw__writer w, const mqw_packet *packet);
+void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__connect_write(mqw__check *check, size_t at, const mqw_packet *packet);
+void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__connack_write(mqw__check *check, size_t at, const mqw_packet *packet);
 
-/* `left`: bytes of the payload that are not there but follow in pieces. */
-void mqw__publish_read(mqw__reader r, mqw_packet *out, uint32_t left);
+void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
 /* All but the payload. */
-size_t mqw__publish_write(mqw__writer w, const mqw_packet *packet);
+size_t mqw__publish_write(mqw__check *check, size_t at, const mqw_packet *packet);
 
-void mqw__ack_read(mqw__reader r, mqw_packet *out);
-size_t mqw__ack_write(mqw__writer w, const mqw_packet *packet);
+void mqw__ack_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__ack_write(mqw__check *check, size_t at, const mqw_packet *packet);
 
-void mqw__subscribe_read(mqw__reader r, mqw_packet *out);
-size_t mqw__subscribe_write(mqw__writer w, const mqw_packet *packet);
-void mqw__suback_read(mqw__reader r, mqw_packet *out);
-size_t mqw__suback_write(mqw__writer w, const mqw_packet *packet);
+/* Reason and properties in the shortest form that 5.0 has for them; before it, neither can be said. */
+void mqw__write_outcome(mqw__writer *w, uint8_t reason, const mqw_props *props);
 
-void mqw__disconnect_read(mqw__reader r, mqw_packet *out);
-size_t mqw__disconnect_write(mqw__writer w, const mqw_packet *packet);
-void mqw__auth_read(mqw__reader r, mqw_packet *out);
-size_t mqw__auth_write(mqw__writer w, const mqw_packet *packet);
-void mqw__ping_read(mqw__reader r, mqw_packet *out);
-size_t mqw__ping_write(mqw__writer w, const mqw_packet *packet);
+void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__subscribe_write(mqw__check *check, size_t at, const mqw_packet *packet);
+void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__suback_write(mqw__check *check, size_t at, const mqw_packet *packet);
+
+void mqw__disconnect_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__disconnect_write(mqw__check *check, size_t at, const mqw_packet *packet);
+void mqw__auth_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__auth_write(mqw__check *check, size_t at, const mqw_packet *packet);
+void mqw__ping_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+size_t mqw__ping_write(mqw__check *check, size_t at, const mqw_packet *packet);
 
 /* Judges flags and Remaining Length of the fixed header; CONNECT does so itself when it knows its version. */
 void mqw__judge_header(mqw__check *check, uint32_t length);
 
 /* The bit of the packet's type in the tables. */
-static inline unsigned mqw__place(const mqw__check *check)
+inline unsigned mqw__place(const mqw__check *check)
 {
     return 1u << check->type;
 }
 
 /* Only 3.1 repeats packets other than PUBLISH. */
-static inline bool mqw__read_dup(const mqw__reader *r)
+inline bool mqw__read_dup(const mqw__reader *r)
 {
     return r->check->version == MQW_3_1 && (r->check->first & 8) != 0;
 }
 
-static inline void mqw__write_dup(mqw__writer *w, bool dup)
-{
-    if (MQW__RARE(dup && w->check->version != MQW_3_1))
-        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "dup");
-    else if (dup)
-        w->check->first |= 8;
-}
+void mqw__write_dup(mqw__writer *w, bool dup);
 
-static inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason)
+inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason)
 {
     return !mqw__reason_ok(check->version, check->type, check->sender, reason);
 }
 
-static inline uint8_t mqw__read_reason(mqw__reader *r)
+inline uint8_t mqw__read_reason(mqw__reader *r)
 {
     uint8_t reason = mqw__read_u8(r, "reason");
     if (MQW__RARE(mqw__wrong_reason(r->check, reason)))
@@ -69,25 +65,11 @@ static inline uint8_t mqw__read_reason(mqw__reader *r)
     return reason;
 }
 
-static inline void mqw__write_reason(mqw__writer *w, uint8_t reason)
+inline void mqw__write_reason(mqw__writer *w, uint8_t reason)
 {
     if (MQW__RARE(mqw__wrong_reason(w->check, reason)))
         mqw__break(w->check, mqw__reason_rule(w->check->type), NULL, "reason");
     mqw__write_u8(w, reason);
-}
-
-/* Reason and properties in the shortest form that 5.0 has for them; before it, neither can be said. */
-static inline void mqw__write_outcome(mqw__writer *w, uint8_t reason, const mqw_props *props)
-{
-    size_t reason_at = w->at;
-    if (w->check->version == MQW_5_0)
-        mqw__write_reason(w, reason);
-    else if (MQW__RARE(reason != 0))
-        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "reason");
-    size_t props_at = w->at;
-    mqw__write_properties(w, mqw__place(w->check), props);
-    if (w->at == props_at + 1)
-        w->at = reason ? props_at : reason_at;
 }
 
 #endif

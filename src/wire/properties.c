@@ -89,6 +89,11 @@ static inline unsigned text_flaws(const property *row, mqw_text text)
     return found & (MQW__FLAWS_OF_TEXT | MQW__FLAW(RESPONSE_TOPIC));
 }
 
+extern inline void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out);
+extern inline void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_props *props);
+extern inline void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
+                                             const char *field);
+
 /* ---- reading ---- */
 
 const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t *end, uint32_t *value,
@@ -162,16 +167,16 @@ static inline uint64_t read_one(mqw__reader *r, unsigned place, uint64_t has, mq
     return has | UINT64_C(1) << id;
 }
 
-const uint8_t *mqw__properties_read(mqw__reader r, unsigned place, mqw_props *out)
+const uint8_t *mqw__properties_read(mqw__check *check, const uint8_t *at, unsigned place, mqw_props *out)
 {
-    const uint8_t *mark = r.at;
+    mqw__reader r = mqw__reader_at(check, at);
     uint64_t has = 0;
     uint32_t size = mqw__read_vbi(&r, "properties");
-    if (mqw__reader_need(&r, size, mark, "properties")) {
-        mqw__reader block = {r.at, r.at + size, r.check};
+    if (mqw__reader_need(&r, size, at, "properties")) {
+        mqw__reader block = {r.at, r.at + size, check};
         while (block.at < block.end)
             has = read_one(&block, place, has, out);
-        r.at = MQW__RARE(r.check->rule != 0) ? r.end : block.end;
+        r.at = MQW__RARE(check->rule != 0) ? r.end : block.end;
     }
     out->has = has;
     return r.at;
@@ -342,16 +347,16 @@ static void write_one(mqw__writer *w, uint8_t id, unsigned place, const mqw_prop
     }
 }
 
-size_t mqw__properties_write_some(mqw__writer w, unsigned place, const mqw_props *props)
+size_t mqw__properties_write(mqw__check *check, size_t at, unsigned place, const mqw_props *props)
 {
-    size_t mark = w.at;
+    mqw__writer w = mqw__writer_at(check, at);
     mqw__writer_take(&w, 1);
     for (uint64_t left = props->has; left; left &= left - 1)
         write_one(&w, (uint8_t)__builtin_ctzll(left), place, props);
-    size_t size = w.at - mark - 1;
+    size_t size = w.at - at - 1;
     if (MQW__RARE(size >= 0x80))
-        mqw__writer_shift(&w, mark + 1, mqw__vbi_size(size) - 1);
+        mqw__writer_shift(&w, at + 1, mqw__vbi_size(size) - 1);
     if (w.at <= w.cap)
-        mqw__vbi_store(w.room + mark, (uint32_t)size);
+        mqw__vbi_store(w.room + at, (uint32_t)size);
     return w.at;
 }

@@ -5,12 +5,12 @@
 
 #include "wire/cursor.h"
 
-/* The property length and the properties of a packet of 5.0 (`place`: one MQW_IN_ bit); returns the place
- * behind them, the end when it failed. */
-const uint8_t *mqw__properties_read(mqw__reader r, unsigned place, mqw_props *out);
+/* The property length and the properties of a packet of 5.0 (`place`: one MQW_IN_ bit) at `at`; returns the
+ * place behind them, the end of the packet when it failed. */
+const uint8_t *mqw__properties_read(mqw__check *check, const uint8_t *at, unsigned place, mqw_props *out);
 
-/* Writes them; returns where the writer then stands. */
-size_t mqw__properties_write_some(mqw__writer w, unsigned place, const mqw_props *props);
+/* Writes them at `at`; returns the place behind them. */
+size_t mqw__properties_write(mqw__check *check, size_t at, unsigned place, const mqw_props *props);
 /* Refuses them: the version has none. */
 MQW__COLD void mqw__properties_refuse(mqw__check *check, const mqw_props *props);
 
@@ -27,15 +27,15 @@ MQW__COLD bool mqw__payload_break(mqw__check *check, const mqw_props *props, mqw
                                   const char *field);
 
 /* Properties where the version has them; else there are none. */
-static inline void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out)
+inline void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out)
 {
     if (r->check->version == MQW_5_0)
-        r->at = mqw__properties_read(*r, place, out);
+        r->at = mqw__properties_read(r->check, r->at, place, out);
     else
         out->has = 0;
 }
 
-static inline void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_props *props)
+inline void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_props *props)
 {
     if (w->check->version != MQW_5_0) {
         if (MQW__RARE(props->has != 0))
@@ -43,13 +43,13 @@ static inline void mqw__write_properties(mqw__writer *w, unsigned place, const m
     } else if (props->has == 0) {
         mqw__write_u8(w, 0);
     } else {
-        w->at = mqw__properties_write_some(*w, place, props);
+        w->at = mqw__properties_write(w->check, w->at, place, props);
     }
 }
 
 /* A payload whose format nobody asked to have checked is any bytes. */
-static inline void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
-                                             const char *field)
+inline void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
+                                      const char *field)
 {
     if (MQW__RARE(r->check->policy != NULL) && mqw__payload_break(r->check, props, payload, field))
         r->at = r->end;

@@ -21,8 +21,9 @@ static void read_flags(mqw__reader *r, mqw_publish *out)
         mqw__reader_break(r, MQW_RULE_DUP_QOS_0, NULL, "dup");
 }
 
-void mqw__publish_read(mqw__reader r, mqw_packet *packet, uint32_t left)
+void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_publish *out = &packet->publish;
     const uint8_t *mark = r.at;
     read_flags(&r, out);
@@ -33,7 +34,7 @@ void mqw__publish_read(mqw__reader r, mqw_packet *packet, uint32_t left)
     if (MQW__RARE(topic_missing(out)))
         mqw__reader_break(&r, MQW_RULE_TOPIC_EMPTY, mark, "topic");
     out->payload = mqw__read_rest(&r);
-    out->payload_left = left;
+    out->payload_left = (uint32_t)(packet->length - (uint32_t)(r.end - check->body));
     mqw__reader_judge_payload(&r, &out->props, out->payload, "payload");
 }
 
@@ -54,8 +55,9 @@ static void write_packet_id(mqw__writer *w, const mqw_publish *in)
         mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "packet_id");
 }
 
-size_t mqw__publish_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__publish_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     const mqw_publish *in = &packet->publish;
     write_flags(&w, in);
     if (in->topic.len == 0 && !topic_missing(in))

@@ -39,8 +39,9 @@ static void read_filter(mqw__reader *r, bool with_options)
     }
 }
 
-void mqw__subscribe_read(mqw__reader r, mqw_packet *packet)
+void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_subscribe *out = &packet->subscribe;
     out->dup = mqw__read_dup(&r);
     out->packet_id = mqw__read_packet_id(&r);
@@ -84,8 +85,9 @@ static void judge_list(mqw__check *check, mqw_list left, bool with_options)
         mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "filters");
 }
 
-size_t mqw__subscribe_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__subscribe_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     const mqw_subscribe *in = &packet->subscribe;
     mqw_bytes wire = in->filters.wire;
     mqw__write_dup(&w, in->dup);
@@ -120,8 +122,9 @@ static void judge_reasons(mqw__check *check, mqw_bytes reasons, bool sent)
             mqw__break(check, mqw__reason_rule(check->type), sent ? NULL : reasons.data + i, "reasons");
 }
 
-void mqw__suback_read(mqw__reader r, mqw_packet *packet)
+void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
+    mqw__reader r = mqw__reader_at(check, at);
     mqw_suback *out = &packet->suback;
     out->packet_id = mqw__read_packet_id(&r);
     mqw__read_properties(&r, mqw__place(r.check), &out->props);
@@ -145,8 +148,9 @@ static void write_reasons(mqw__writer *w, mqw_bytes reasons)
     }
 }
 
-size_t mqw__suback_write(mqw__writer w, const mqw_packet *packet)
+size_t mqw__suback_write(mqw__check *check, size_t at, const mqw_packet *packet)
 {
+    mqw__writer w = mqw__writer_at(check, at);
     const mqw_suback *in = &packet->suback;
     mqw__write_packet_id(&w, in->packet_id);
     mqw__write_properties(&w, mqw__place(w.check), &in->props);

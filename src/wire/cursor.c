@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Cursors: the one copy of each inline function, called where the compiler does not inline it.
+#include "wire/cursor.h"
+
+extern inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value);
+extern inline mqw__reader mqw__reader_at(mqw__check *check, const uint8_t *at);
+extern inline void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, const char *field);
+extern inline bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, const char *field);
+extern inline uint16_t mqw__load_u16(const uint8_t *at);
+extern inline uint32_t mqw__load_u32(const uint8_t *at);
+extern inline uint8_t mqw__read_u8(mqw__reader *r, const char *field);
+extern inline uint16_t mqw__read_u16(mqw__reader *r, const char *field);
+extern inline uint32_t mqw__read_u32(mqw__reader *r, const char *field);
+extern inline uint32_t mqw__read_vbi(mqw__reader *r, const char *field);
+extern inline mqw_bytes mqw__read_blob(mqw__reader *r, const char *field);
+extern inline mqw_text mqw__read_raw_text(mqw__reader *r, const char *field);
+extern inline void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, const char *field);
+extern inline mqw_text mqw__read_text(mqw__reader *r, const char *field);
+extern inline mqw_bytes mqw__read_rest(mqw__reader *r);
+extern inline uint16_t mqw__read_packet_id(mqw__reader *r);
+extern inline void mqw__reader_end(mqw__reader *r);
+extern inline mqw__writer mqw__writer_at(mqw__check *check, size_t at);
+extern inline unsigned mqw__vbi_size(size_t value);
+extern inline unsigned mqw__vbi_store(uint8_t *at, uint32_t value);
+extern inline uint8_t *mqw__writer_take(mqw__writer *w, size_t n);
+extern inline void mqw__write_u8(mqw__writer *w, uint8_t value);
+extern inline void mqw__write_u16(mqw__writer *w, uint16_t value);
+extern inline void mqw__write_u32(mqw__writer *w, uint32_t value);
+extern inline void mqw__write_vbi(mqw__writer *w, uint32_t value);
+extern inline void mqw__write_bytes(mqw__writer *w, const void *data, size_t len);
+extern inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const char *field);
+extern inline void mqw__write_checked(mqw__writer *w, mqw_text text, int rule, const char *field);
+extern inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *field);
+extern inline void mqw__write_packet_id(mqw__writer *w, uint16_t id);
+extern inline void mqw__writer_shift(mqw__writer *w, size_t from, size_t by);
