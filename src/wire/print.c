@@ -91,6 +91,8 @@ static void put_view(printer *p, mqw_bytes value, bool is_text)
 {
     bool readable = true;
     size_t len = value.len;
+    if (len == 0)
+        value.data = (const uint8_t *)""; // an empty view may point nowhere
     if (p->eye)
         len = readable_prefix(value, is_text ? EYE_TEXT : EYE_BYTES, &readable);
     else if (!is_text)
