@@ -319,7 +319,8 @@ MQW_API mqw_text mqw_text_of(mqw_conn *conn, const mqw_packet *packet, mqw_part 
 
 /* --- For links: what pumps bytes between a stream and a connection -------------------------------------------------- */
 
-/** Attaches a link: its pointer, and what to call when output went from empty to not empty. Both NULL: detached. */
+/** Attaches a link: its pointer, and what to call when output went from empty to not empty, when an error waits to be told
+ * by mqw_conn_dispatch, or on resume. It may call mqw_conn_clock, nothing else. Both NULL: detached. */
 MQW_API void mqw_conn_set_link(mqw_conn *conn, void *link, void (*on_output)(mqw_conn *conn, void *link));
 MQW_API void *mqw_conn_link(const mqw_conn *conn);
 /** The fault of a stream, told through the error handler as the others are: `code`, e.g. MQW_E_STREAM. Ends it. */

@@ -275,6 +275,7 @@ typedef enum mqw_role { MQW_ANY = 0, MQW_CLIENT = 1, MQW_SERVER = 2 } mqw_role;
     X(PROPERTY_UNKNOWN,    "",              "section 2.2.2.2", 5, 5, 0x81, CONTENT, ALWAYS, "property identifier is unknown") \
     X(TEXT_TOO_LONG,       "MQTT-4.7.3-3",  "MQTT-4.7.3-3",  3, 5, 0x81, MISUSE,  ALWAYS, "text is longer than 65,535 bytes") \
     X(FIELD_RANGE,         "section 2.2",   "section 2.1",   3, 5, 0x82, MISUSE,  ALWAYS, "argument is out of its range") \
+    X(ACK_EARLY,           "section 4.3",   "section 4.3",   3, 5, 0x83, MISUSE,  ALWAYS, "acknowledgement before the last piece of the payload") \
     X(PACKET_SIZE_SERVER,  "section 2.2.3", "MQTT-3.2.2-15", 3, 5, 0x95, CONTENT, ALWAYS, "packet is larger than the server takes") \
     X(PACKET_SIZE_CLIENT,  "section 2.2.3", "MQTT-3.1.2-24", 3, 5, 0x95, CONTENT, ALWAYS, "packet is larger than the client takes") \
     X(SILENT,              "MQTT-3.1.2-24", "MQTT-3.1.2-22", 3, 5, 0x8D, CONTENT, ALWAYS, "peer was silent for longer than its keep alive allows") \

@@ -12,25 +12,36 @@
 
 enum { BLOCK = 16 };
 
-/* Bytes compare signed here, so that those above 0x7F are below a space, too. */
-static inline bool vector_is_plain(__m128i v)
+/* Marks the bytes that are not plain: outside ' ' to '~' (moved to the lower end of the signed numbers, to
+ * ask once), or + or #, which differ in one bit. */
+static inline __m128i odd_bytes(__m128i v)
 {
-    __m128i odd = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7F)));
-    __m128i wild = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('+')), _mm_cmpeq_epi8(v, _mm_set1_epi8('#')));
-    return _mm_movemask_epi8(_mm_or_si128(odd, wild)) == 0;
+    __m128i outside = _mm_cmpgt_epi8(_mm_add_epi8(v, _mm_set1_epi8(0x60)), _mm_set1_epi8('~' - 0x100 + 0x60));
+    __m128i wild = _mm_cmpeq_epi8(_mm_and_si128(v, _mm_set1_epi8(~('+' ^ '#'))), _mm_set1_epi8('#'));
+    return _mm_or_si128(outside, wild);
+}
+
+static inline bool none(__m128i odd)
+{
+    return _mm_movemask_epi8(odd) == 0;
+}
+
+static inline __m128i load(const uint8_t *at)
+{
+    return _mm_loadu_si128((const void *)at);
 }
 
 static inline bool block_is_plain(const uint8_t *at)
 {
-    return vector_is_plain(_mm_loadu_si128((const void *)at));
+    return none(odd_bytes(load(at)));
 }
 
-/* Less than a block: the ends are loaded so that they overlap in the middle. */
-static inline bool rest_is_plain(const uint8_t *at, size_t len)
+/* A text of less than a block: its two ends are loaded so that they overlap in the middle. */
+static inline bool short_is_plain(const uint8_t *at, size_t len)
 {
     if (len >= 8)
-        return vector_is_plain(_mm_unpacklo_epi64(_mm_loadl_epi64((const void *)at),
-                                                  _mm_loadl_epi64((const void *)(at + len - 8))));
+        return none(odd_bytes(_mm_unpacklo_epi64(_mm_loadl_epi64((const void *)at),
+                                                 _mm_loadl_epi64((const void *)(at + len - 8)))));
     uint32_t head = 0x20202020;
     uint32_t tail = head;
     if (len >= 4) {
@@ -39,7 +50,16 @@ static inline bool rest_is_plain(const uint8_t *at, size_t len)
     } else if (len > 0) {
         head = 0x20000000 | (uint32_t)at[0] << 16 | (uint32_t)at[len / 2] << 8 | at[len - 1];
     }
-    return vector_is_plain(_mm_set_epi32((int)head, (int)tail, (int)head, (int)tail));
+    return none(odd_bytes(_mm_set_epi32((int)head, (int)tail, (int)head, (int)tail)));
+}
+
+/* A text of at least a block: as above, and in one question where it is not longer than two blocks. */
+static inline bool long_is_plain(const uint8_t *at, size_t len)
+{
+    __m128i odd = odd_bytes(load(at + len - BLOCK));
+    for (; len > BLOCK; len -= BLOCK, at += BLOCK)
+        odd = _mm_or_si128(odd, odd_bytes(load(at)));
+    return none(odd);
 }
 
 #else
@@ -66,12 +86,21 @@ static inline bool block_is_plain(const uint8_t *at)
     return word_is_plain(w);
 }
 
-static inline bool rest_is_plain(const uint8_t *at, size_t len)
+static inline bool short_is_plain(const uint8_t *at, size_t len)
 {
     word w = EVERY(' ');
-    if (len > 0)
-        memcpy(&w, at, len);
+    for (size_t i = 0; i < len; i++)
+        w = w << 8 | at[i];
     return word_is_plain(w);
+}
+
+/* The last block overlaps the one before it. */
+static inline bool long_is_plain(const uint8_t *at, size_t len)
+{
+    for (; len > BLOCK; len -= BLOCK, at += BLOCK)
+        if (!block_is_plain(at))
+            return false;
+    return block_is_plain(at + len - BLOCK);
 }
 
 #endif
@@ -113,33 +142,27 @@ static unsigned kind_of(uint32_t c)
     return control || never_a_character ? MQW__UTF8_UNUSUAL : 0;
 }
 
-/* Adds to *found what the characters that begin before `stop` are; returns the place behind the last of them.
- */
-static const uint8_t *scan_slowly(const uint8_t *at, const uint8_t *stop, const uint8_t *end, unsigned *found)
+/* Character by character, except where whole blocks are plain. */
+__attribute__((noinline)) static unsigned scan_slowly(const uint8_t *at, size_t len)
 {
-    while (at < stop) {
+    unsigned found = 0;
+    while (len > 0) {
         uint32_t code = 0;
-        size_t size = mqw__utf8_next(at, (size_t)(end - at), &code);
-        *found |= size ? kind_of(code) : MQW__UTF8_ILL_FORMED;
-        at += size ? size : 1;
+        size_t size = BLOCK;
+        if (len < BLOCK || !block_is_plain(at)) {
+            size = mqw__utf8_next(at, len, &code);
+            found |= size ? kind_of(code) : MQW__UTF8_ILL_FORMED;
+            size += !size;
+        }
+        at += size;
+        len -= size;
     }
-    return at;
+    return found;
 }
 
 unsigned mqw__utf8_scan(const void *text, size_t len)
 {
-    if (len == 0)
+    if (len >= BLOCK ? long_is_plain(text, len) : short_is_plain(text, len))
         return 0;
-    unsigned found = 0;
-    const uint8_t *at = text;
-    const uint8_t *end = at + len;
-    while ((size_t)(end - at) >= BLOCK) {
-        if (block_is_plain(at))
-            at += BLOCK;
-        else
-            at = scan_slowly(at, at + BLOCK, end, &found);
-    }
-    if (at < end && !(len >= BLOCK ? block_is_plain(end - BLOCK) : rest_is_plain(at, (size_t)(end - at))))
-        scan_slowly(at, end, end, &found);
-    return found;
+    return scan_slowly(text, len);
 }

@@ -39,11 +39,11 @@ void mqw__write_outcome(mqw__writer *w, uint8_t reason, const mqw_props *props)
         w->at = reason ? props_at : reason_at;
 }
 
-size_t mqw__ack_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__ack_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    const mqw_ack *in = &packet->puback;
-    if (MQW__RARE(in->dup && packet->type != MQW_PUBREL))
+    const mqw_ack *in = body;
+    if (MQW__RARE(in->dup && mqw__type(check) != MQW_PUBREL))
         mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, "dup");
     mqw__write_dup(&w, in->dup);
     mqw__write_packet_id(&w, in->packet_id);

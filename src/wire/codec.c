@@ -6,7 +6,7 @@
 
 typedef struct packet_row {
     void (*read)(mqw__check *check, const uint8_t *at, mqw_packet *out);
-    size_t (*write)(mqw__check *check, size_t at, const mqw_packet *packet);
+    size_t (*write)(mqw__check *check, size_t at, const void *body);
 } packet_row;
 
 static const packet_row packets[16] = {
@@ -48,6 +48,7 @@ static bool type_known(uint8_t version, unsigned type)
     return type >= MQW_CONNECT && type <= (version == MQW_5_0 ? MQW_AUTH : MQW_DISCONNECT);
 }
 
+extern inline uint8_t mqw__type(const mqw__check *check);
 extern inline unsigned mqw__place(const mqw__check *check);
 extern inline bool mqw__read_dup(const mqw__reader *r);
 extern inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason);
@@ -82,52 +83,50 @@ static void judge_length(mqw__check *check, uint32_t length)
 
 void mqw__judge_header(mqw__check *check, uint32_t length)
 {
-    if (MQW__RARE((check->first & 15) != headers[check->type].flags))
-        mqw__break(check, headers[check->type].rule, NULL, NULL);
+    if (MQW__RARE((check->first & 15) != headers[mqw__type(check)].flags))
+        mqw__break(check, headers[mqw__type(check)].rule, NULL, NULL);
     judge_length(check, length);
 }
 
 /* Every packet but PUBLISH. */
 static void read_other(mqw__check *check, const uint8_t *body, mqw_packet *out)
 {
-    if (MQW__RARE(!type_known(check->version, check->type)))
+    if (MQW__RARE(!type_known(check->version, mqw__type(check))))
         mqw__refuse(check, MQW_RULE_TYPE_RESERVED, NULL, NULL);
-    else if (check->type != MQW_CONNECT)
+    else if (mqw__type(check) != MQW_CONNECT)
         mqw__judge_header(check, out->length);
     if (!check->rule)
-        packets[check->type].read(check, body, out);
+        packets[mqw__type(check)].read(check, body, out);
 }
 
 MQW__COLD static int decode_failed(const mqw__check *check, mqw_error *why)
 {
     mqw_codec codec = {.version = check->version};
-    return mqw__fault(why, &codec, (mqw_rule)check->rule, check->type, check->offset, check->field);
+    return mqw__fault(why, &codec, (mqw_rule)check->rule, mqw__type(check), check->offset, check->field);
 }
 
 /* A packet of whose body the first `there` bytes are there. */
-static inline int decode(const mqw_codec *codec, mqw__header header, const uint8_t *body, uint32_t there,
+static inline int decode(const mqw_codec *codec, mqw__header header, const uint8_t *body, size_t there,
                          mqw_packet *out, mqw_error *why)
 {
     mqw__check check;
-    check.policy = codec->policy;
+    check.codec = codec;
     check.body = body;
     check.end = body + there;
     check.reported = &out->violations;
-    check.rule = 0;
-    check.version = mqw__version(codec);
-    check.sender = codec->sender;
-    check.type = header.first >> 4;
     check.header_size = header.size;
     check.first = header.first;
-    out->type = (mqw_packet_type)check.type;
+    check.version = mqw__version(codec);
+    check.rule = 0;
+    out->type = (mqw_packet_type)(header.first >> 4);
     out->dup = (header.first & 8) != 0;
     out->qos = header.first >> 1 & 3;
     out->retain = (header.first & 1) != 0;
     out->length = header.length;
     out->violations.bits[0] = out->violations.bits[1] = 0;
     if (MQW__RARE(!version_known(check.version)))
-        return mqw__refusal(why, codec, MQW_RULE_FIELD_RANGE, check.type, "version");
-    if (check.type == MQW_PUBLISH) {
+        return mqw__refusal(why, codec, MQW_RULE_FIELD_RANGE, header.first >> 4, "version");
+    if (header.first >> 4 == MQW_PUBLISH) {
         if (MQW__RARE(header.size > 2))
             judge_length(&check, header.length);
         mqw__publish_read(&check, body, out);
@@ -146,7 +145,7 @@ int mqw__decode_body(const mqw_codec *codec, const mqw__header *header, const ui
 int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
                              size_t head_size, mqw_packet *out, mqw_error *why)
 {
-    return decode(codec, *header, body, (uint32_t)head_size, out, why);
+    return decode(codec, *header, body, head_size, out, why);
 }
 
 /* The commonest form of the four acknowledgements, which breaks no rule in any version. */
@@ -178,14 +177,20 @@ int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error 
 {
     if (is_plain_ack(codec, in))
         return take_plain_ack(in, out);
-    mqw__header header;
-    int size = mqw__header_read(in, &header);
-    if (MQW__RARE(size < 0))
-        return mqw__fault(why, codec, MQW_RULE_LENGTH_BYTES, in.data[0] >> 4, 1, "length");
-    if (size == 0 || in.len - (size_t)size < header.length)
+    if (in.len < 2)
         return 0;
-    int result = decode(codec, header, in.data + size, header.length, out, why);
-    return result ? result : size + (int)header.length;
+    mqw__header header = {in.data[0], 2, in.data[1]};
+    if (MQW__RARE(header.length >= 0x80)) {
+        mqw__header other;
+        int size = mqw__header_read_long(in, &other);
+        if (size <= 0)
+            return size ? mqw__fault(why, codec, MQW_RULE_LENGTH_BYTES, header.first >> 4, 1, "length") : 0;
+        header = other;
+    }
+    if (in.len - header.size < header.length)
+        return 0;
+    int result = decode(codec, header, in.data + header.size, header.length, out, why);
+    return result ? result : header.size + (int)header.length;
 }
 
 /* ---- encoding ---- */
@@ -193,37 +198,33 @@ int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error 
 MQW__COLD static int encode_failed(const mqw__check *check, mqw_error *why)
 {
     mqw_codec codec = {.version = check->version};
-    return mqw__refusal(why, &codec, (mqw_rule)check->rule, check->type, check->field);
+    return mqw__refusal(why, &codec, (mqw_rule)check->rule, mqw__type(check), check->field);
 }
 
 MQW__COLD static int no_room(const mqw__check *check, size_t size, mqw_error *why)
 {
     if (why)
         *why = (mqw_error){
-            .code = MQW_E_NO_ROOM, .type = check->type, .version = check->version, .offset = size};
+            .code = MQW_E_NO_ROOM, .type = mqw__type(check), .version = check->version, .offset = size};
     return MQW_E_NO_ROOM;
 }
 
 /* CONNECT brings its own version. */
-static uint8_t version_of(const mqw_codec *codec, const mqw_packet *packet)
+static uint8_t version_of(const mqw_codec *codec, unsigned type, const void *body)
 {
-    if (packet->type == MQW_CONNECT)
-        return packet->connect.version ? packet->connect.version : MQW_3_1_1;
-    return mqw__version(codec);
+    if (type != MQW_CONNECT)
+        return mqw__version(codec);
+    uint8_t version = ((const mqw_connect *)body)->version;
+    return version ? version : MQW_3_1_1;
 }
 
-static bool begin(mqw__check *check, const mqw_packet *packet)
+static bool begin(mqw__check *check, unsigned type)
 {
-    unsigned type = (unsigned)packet->type;
-    if (MQW__RARE(type < MQW_CONNECT || type > MQW_AUTH)) {
-        check->type = 0;
-        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "type");
-    }
+    check->first = (uint8_t)(type << 4 | headers[type].flags);
     if (MQW__RARE(!version_known(check->version)))
         return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "version");
     if (MQW__RARE(!type_known(check->version, type)))
         return !mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, NULL);
-    check->first = (uint8_t)(type << 4 | headers[type].flags);
     return true;
 }
 
@@ -254,34 +255,33 @@ static inline void finish(mqw__writer *w, unsigned guess, size_t length)
     }
 }
 
-static inline int encode(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap,
+static inline int encode(const mqw_codec *codec, unsigned type, const void *body, uint8_t *room, size_t cap,
                          bool whole, mqw_error *why)
 {
     mqw__check check;
-    check.policy = NULL;
+    check.codec = codec;
     check.body = NULL;
     check.room = room;
     check.cap = cap;
     check.rule = 0;
-    check.version = version_of(codec, packet);
-    check.sender = codec->sender;
-    check.type = (uint8_t)packet->type;
-    if (MQW__RARE(!begin(&check, packet)))
+    check.version = version_of(codec, type, body);
+    if (MQW__RARE(!begin(&check, type)))
         return encode_failed(&check, why);
     mqw__writer w = mqw__writer_at(&check, 2);
+    const mqw_publish *publish = body;
     size_t payload = 0;
     unsigned guess = 1;
-    if (packet->type == MQW_PUBLISH) {
-        payload = payload_size(&check, &packet->publish, whole);
-        guess = mqw__vbi_size(2 + packet->publish.topic.len + payload);
-        w.at = mqw__publish_write(&check, 1 + (size_t)guess, packet);
+    if (type == MQW_PUBLISH) {
+        payload = payload_size(&check, publish, whole);
+        guess = mqw__vbi_size(2 + publish->topic.len + payload);
+        w.at = mqw__publish_write(&check, 1 + (size_t)guess, publish);
     } else {
-        w.at = packets[packet->type].write(&check, 2, packet);
+        w.at = packets[type].write(&check, 2, body);
     }
     size_t length = w.at - 1 - guess + payload;
     if (MQW__RARE(length > MQW_LENGTH_MAX))
         mqw__refuse(&check,
-                    check.sender == MQW_SERVER ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER,
+                    codec->sender == MQW_SERVER ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER,
                     NULL, NULL);
     if (MQW__RARE(check.rule != 0))
         return encode_failed(&check, why);
@@ -291,17 +291,31 @@ static inline int encode(const mqw_codec *codec, const mqw_packet *packet, uint8
     if (MQW__RARE(size > cap))
         return no_room(&check, size, why);
     if (whole && payload)
-        memcpy(room + head, packet->publish.payload.data, payload);
+        memcpy(room + head, publish->payload.data, payload);
     return (int)size;
+}
+
+int mqw__encode(const mqw_codec *codec, int type, const void *body, bool whole, uint8_t *room, size_t cap,
+                mqw_error *why)
+{
+    return encode(codec, (unsigned)type, body, room, cap, whole, why);
+}
+
+static int encode_any(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap, bool whole,
+                      mqw_error *why)
+{
+    if (MQW__RARE(packet->type < MQW_CONNECT || packet->type > MQW_AUTH))
+        return mqw__refusal(why, codec, MQW_RULE_FIELD_RANGE, 0, "type");
+    return encode(codec, (unsigned)packet->type, &packet->connect, room, cap, whole, why);
 }
 
 int mqw_encode(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap, mqw_error *why)
 {
-    return encode(codec, packet, room, cap, true, why);
+    return encode_any(codec, packet, room, cap, true, why);
 }
 
 int mqw_encode_head(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap,
                     mqw_error *why)
 {
-    return encode(codec, packet, room, cap, false, why);
+    return encode_any(codec, packet, room, cap, false, why);
 }

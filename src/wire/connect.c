@@ -200,14 +200,14 @@ void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 static void write_will(mqw__writer *w, const mqw_will *in)
 {
     mqw__write_properties(w, MQW_IN_WILL, &in->props);
-    mqw__write_checked(w, in->topic, mqw_topic_check(in->topic), "will.topic");
+    mqw__write_topic(w, in->topic, false, "will.topic");
     mqw__write_blob(w, in->payload.data, in->payload.len, "will.payload");
 }
 
-size_t mqw__connect_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__connect_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    const mqw_connect *in = &packet->connect;
+    const mqw_connect *in = body;
     write_version(&w, in);
     write_flags(&w, in);
     mqw__write_u16(&w, in->keep_alive);
@@ -243,10 +243,10 @@ void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     mqw__reader_end(&r);
 }
 
-size_t mqw__connack_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__connack_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    const mqw_connack *in = &packet->connack;
+    const mqw_connack *in = body;
     if (MQW__RARE(in->session_present && w.check->version == MQW_3_1))
         mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, "session_present");
     if (MQW__RARE(in->session_present && in->reason))

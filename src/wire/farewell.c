@@ -9,10 +9,10 @@ void mqw__ping_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     mqw__reader_end(&r);
 }
 
-size_t mqw__ping_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__ping_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    (void)packet;
+    (void)body;
     return w.at;
 }
 
@@ -30,10 +30,11 @@ void mqw__disconnect_read(mqw__check *check, const uint8_t *at, mqw_packet *pack
     mqw__reader_end(&r);
 }
 
-size_t mqw__disconnect_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__disconnect_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    mqw__write_outcome(&w, packet->disconnect.reason, &packet->disconnect.props);
+    const mqw_disconnect *in = body;
+    mqw__write_outcome(&w, in->reason, &in->props);
     return w.at;
 }
 
@@ -60,10 +61,10 @@ void mqw__auth_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     mqw__reader_end(&r);
 }
 
-size_t mqw__auth_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__auth_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    const mqw_disconnect *in = &packet->auth;
+    const mqw_disconnect *in = body;
     mqw__write_reason(&w, in->reason);
     mqw__write_properties(&w, MQW_IN_AUTH, &in->props);
     judge_method(w.check, &in->props, NULL);

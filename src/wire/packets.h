@@ -9,66 +9,72 @@
 #include "wire/properties.h"
 
 void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__connect_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__connect_write(mqw__check *check, size_t at, const void *body);
 void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__connack_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__connack_write(mqw__check *check, size_t at, const void *body);
 
 void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
 /* All but the payload. */
-size_t mqw__publish_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__publish_write(mqw__check *check, size_t at, const void *body);
 
 void mqw__ack_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__ack_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__ack_write(mqw__check *check, size_t at, const void *body);
 
 /* Reason and properties in the shortest form that 5.0 has for them; before it, neither can be said. */
 void mqw__write_outcome(mqw__writer *w, uint8_t reason, const mqw_props *props);
 
 void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__subscribe_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__subscribe_write(mqw__check *check, size_t at, const void *body);
 void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__suback_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__suback_write(mqw__check *check, size_t at, const void *body);
 
 void mqw__disconnect_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__disconnect_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__disconnect_write(mqw__check *check, size_t at, const void *body);
 void mqw__auth_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__auth_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__auth_write(mqw__check *check, size_t at, const void *body);
 void mqw__ping_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
-size_t mqw__ping_write(mqw__check *check, size_t at, const mqw_packet *packet);
+size_t mqw__ping_write(mqw__check *check, size_t at, const void *body);
 
 /* Judges flags and Remaining Length of the fixed header; CONNECT does so itself when it knows its version. */
 void mqw__judge_header(mqw__check *check, uint32_t length);
 
-/* The bit of the packet's type in the tables. */
-inline unsigned mqw__place(const mqw__check *check)
+/* The packet's type. */
+MQW__INLINE uint8_t mqw__type(const mqw__check *check)
 {
-    return 1u << check->type;
+    return check->first >> 4;
+}
+
+/* The bit of the packet's type in the tables. */
+MQW__INLINE unsigned mqw__place(const mqw__check *check)
+{
+    return 1u << mqw__type(check);
 }
 
 /* Only 3.1 repeats packets other than PUBLISH. */
-inline bool mqw__read_dup(const mqw__reader *r)
+MQW__INLINE bool mqw__read_dup(const mqw__reader *r)
 {
     return r->check->version == MQW_3_1 && (r->check->first & 8) != 0;
 }
 
 void mqw__write_dup(mqw__writer *w, bool dup);
 
-inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason)
+MQW__INLINE bool mqw__wrong_reason(const mqw__check *check, uint8_t reason)
 {
-    return !mqw__reason_ok(check->version, check->type, check->sender, reason);
+    return !mqw__reason_ok(check->version, mqw__type(check), check->codec->sender, reason);
 }
 
-inline uint8_t mqw__read_reason(mqw__reader *r)
+MQW__INLINE uint8_t mqw__read_reason(mqw__reader *r)
 {
     uint8_t reason = mqw__read_u8(r, "reason");
     if (MQW__RARE(mqw__wrong_reason(r->check, reason)))
-        mqw__reader_break(r, mqw__reason_rule(r->check->type), r->at - 1, "reason");
+        mqw__reader_break(r, mqw__reason_rule(mqw__type(r->check)), r->at - 1, "reason");
     return reason;
 }
 
-inline void mqw__write_reason(mqw__writer *w, uint8_t reason)
+MQW__INLINE void mqw__write_reason(mqw__writer *w, uint8_t reason)
 {
     if (MQW__RARE(mqw__wrong_reason(w->check, reason)))
-        mqw__break(w->check, mqw__reason_rule(w->check->type), NULL, "reason");
+        mqw__break(w->check, mqw__reason_rule(mqw__type(w->check)), NULL, "reason");
     mqw__write_u8(w, reason);
 }
 

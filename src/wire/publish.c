@@ -4,12 +4,12 @@
 #include "wire/topic.h"
 
 /* 5.0 lets an alias stand for the topic. */
-static bool topic_missing(const mqw_publish *publish)
+static bool has_alias(const mqw_publish *publish)
 {
-    return publish->topic.len == 0 && !mqw_has(&publish->props, topic_alias);
+    return mqw_has(&publish->props, topic_alias);
 }
 
-static void read_flags(mqw__reader *r, mqw_publish *out)
+static inline void read_flags(mqw__reader *r, mqw_publish *out)
 {
     uint8_t first = r->check->first;
     out->dup = (first & 8) != 0;
@@ -25,17 +25,18 @@ void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
     mqw__reader r = mqw__reader_at(check, at);
     mqw_publish *out = &packet->publish;
-    const uint8_t *mark = r.at;
     read_flags(&r, out);
-    out->topic = mqw__read_raw_text(&r, "topic");
-    mqw__reader_judge(&r, out->topic, mqw__utf8_scan(out->topic.data, out->topic.len), "topic");
-    out->packet_id = out->qos ? mqw__read_packet_id(&r) : 0;
+    mqw_text topic = mqw__read_raw_text(&r, "topic");
+    mqw__reader_judge(&r, topic, mqw__utf8_scan(topic.data, topic.len), "topic");
+    out->topic = topic;
+    out->packet_id = packet->qos ? mqw__read_packet_id(&r) : 0;
     mqw__read_properties(&r, MQW_IN_PUBLISH, &out->props);
-    if (MQW__RARE(topic_missing(out)))
-        mqw__reader_break(&r, MQW_RULE_TOPIC_EMPTY, mark, "topic");
-    out->payload = mqw__read_rest(&r);
-    out->payload_left = (uint32_t)(packet->length - (uint32_t)(r.end - check->body));
-    mqw__reader_judge_payload(&r, &out->props, out->payload, "payload");
+    if (MQW__RARE(topic.len == 0 && !has_alias(out)))
+        mqw__reader_break(&r, MQW_RULE_TOPIC_EMPTY, at, "topic");
+    mqw_bytes payload = mqw__read_rest(&r);
+    out->payload = payload;
+    out->payload_left = packet->length - (uint32_t)(check->end - check->body);
+    mqw__reader_judge_payload(&r, &out->props, payload, "payload");
 }
 
 static void write_flags(mqw__writer *w, const mqw_publish *in)
@@ -55,15 +56,12 @@ static void write_packet_id(mqw__writer *w, const mqw_publish *in)
         mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "packet_id");
 }
 
-size_t mqw__publish_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__publish_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    const mqw_publish *in = &packet->publish;
+    const mqw_publish *in = body;
     write_flags(&w, in);
-    if (in->topic.len == 0 && !topic_missing(in))
-        mqw__write_u16(&w, 0);
-    else
-        mqw__write_checked(&w, in->topic, mqw_topic_check(in->topic), "topic");
+    mqw__write_topic(&w, in->topic, has_alias(in), "topic");
     write_packet_id(&w, in);
     mqw__write_properties(&w, MQW_IN_PUBLISH, &in->props);
     return w.at;

@@ -21,9 +21,9 @@ static bool judge_options(mqw__check *check, mqw_text filter, uint8_t options, c
     return refused;
 }
 
-static unsigned empty_rule(const mqw_packet *packet)
+static unsigned empty_rule(const mqw__check *check)
 {
-    return packet->type == MQW_SUBSCRIBE ? MQW_RULE_SUBSCRIBE_EMPTY : MQW_RULE_UNSUBSCRIBE_EMPTY;
+    return mqw__type(check) == MQW_SUBSCRIBE ? MQW_RULE_SUBSCRIBE_EMPTY : MQW_RULE_UNSUBSCRIBE_EMPTY;
 }
 
 static void read_filter(mqw__reader *r, bool with_options)
@@ -48,7 +48,7 @@ void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *packe
     mqw__read_properties(&r, mqw__place(r.check), &out->props);
     out->filters.wire = (mqw_bytes){r.at, (size_t)(r.end - r.at)};
     if (MQW__RARE(r.at == r.end))
-        mqw__reader_break(&r, empty_rule(packet), r.at, "filters");
+        mqw__reader_break(&r, empty_rule(check), r.at, "filters");
     while (r.at < r.end)
         read_filter(&r, packet->type == MQW_SUBSCRIBE);
 }
@@ -85,20 +85,20 @@ static void judge_list(mqw__check *check, mqw_list left, bool with_options)
         mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "filters");
 }
 
-size_t mqw__subscribe_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__subscribe_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    const mqw_subscribe *in = &packet->subscribe;
+    const mqw_subscribe *in = body;
     mqw_bytes wire = in->filters.wire;
     mqw__write_dup(&w, in->dup);
     mqw__write_packet_id(&w, in->packet_id);
     mqw__write_properties(&w, mqw__place(w.check), &in->props);
     if (MQW__RARE(wire.len == 0)) {
-        mqw__break(w.check, empty_rule(packet), NULL, "filters");
+        mqw__break(w.check, empty_rule(check), NULL, "filters");
     } else if (MQW__RARE(!wire.data || wire.len > MQW_LENGTH_MAX)) {
         mqw__refuse(w.check, MQW_RULE_FIELD_RANGE, NULL, "filters");
     } else {
-        judge_list(w.check, in->filters, packet->type == MQW_SUBSCRIBE);
+        judge_list(w.check, in->filters, mqw__type(check) == MQW_SUBSCRIBE);
         mqw__write_bytes(&w, wire.data, wire.len);
     }
     return w.at;
@@ -109,7 +109,7 @@ size_t mqw__subscribe_write(mqw__check *check, size_t at, const mqw_packet *pack
 /* UNSUBACK has no reason codes before 5.0. */
 static bool has_reasons(const mqw__check *check)
 {
-    return check->type == MQW_SUBACK || check->version == MQW_5_0;
+    return mqw__type(check) == MQW_SUBACK || check->version == MQW_5_0;
 }
 
 /* `sent`: there is no place to name. */
@@ -119,7 +119,7 @@ static void judge_reasons(mqw__check *check, mqw_bytes reasons, bool sent)
         mqw__break(check, MQW_RULE_REASONS_EMPTY, sent ? NULL : reasons.data, "reasons");
     for (size_t i = 0; i < reasons.len; i++)
         if (MQW__RARE(mqw__wrong_reason(check, reasons.data[i])))
-            mqw__break(check, mqw__reason_rule(check->type), sent ? NULL : reasons.data + i, "reasons");
+            mqw__break(check, mqw__reason_rule(mqw__type(check)), sent ? NULL : reasons.data + i, "reasons");
 }
 
 void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
@@ -148,10 +148,10 @@ static void write_reasons(mqw__writer *w, mqw_bytes reasons)
     }
 }
 
-size_t mqw__suback_write(mqw__check *check, size_t at, const mqw_packet *packet)
+size_t mqw__suback_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
-    const mqw_suback *in = &packet->suback;
+    const mqw_suback *in = body;
     mqw__write_packet_id(&w, in->packet_id);
     mqw__write_properties(&w, mqw__place(w.check), &in->props);
     write_reasons(&w, in->reasons);

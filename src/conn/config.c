@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// What many connections share: options with their defaults, policy, handlers, allocator, spare chunks of output.
+#include "conn/inside.h"
+
+#include <string.h>
+
+/* An options field and what 0 means there. */
+#define DEFAULT(options, field, value)                                                                       \
+    do {                                                                                                     \
+        if ((options)->field == 0)                                                                           \
+            (options)->field = (value);                                                                      \
+    } while (0)
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void fill_in_defaults(mqw_conn_options *o)
+{
+    DEFAULT(o, version, MQW_3_1_1);
+    DEFAULT(o, max_packet_size, 1u << 20);
+    DEFAULT(o, max_first_packet, 64u << 10);
+    DEFAULT(o, max_stored, o->stream_over ? 1u << 20 : o->max_packet_size);
+    DEFAULT(o, max_output, 16u << 20);
+    DEFAULT(o, reserve, 64u << 10);
+    DEFAULT(o, high_water, 64u << 10);
+    DEFAULT(o, low_water, 16u << 10);
+    DEFAULT(o, max_total, UINT64_C(1) << 30);
+    DEFAULT(o, connect_timeout, 10000);
+    DEFAULT(o, min_rate, 100);
+    DEFAULT(o, max_text, 4u << 20);
+    o->max_packet_size = smaller(o->max_packet_size, MQW_PACKET_MAX);
+    o->max_first_packet = smaller(o->max_first_packet, o->max_packet_size);
+    o->max_output = smaller(o->max_output, UINT32_MAX / 4);
+    o->reserve = smaller(o->reserve, UINT32_MAX / 4);
+}
+
+static bool in_range(const mqw_conn_options *o)
+{
+    return o->version >= MQW_3_1 && o->version <= MQW_5_0 && o->alias_in <= MQW_ALIAS_RAW &&
+           o->alias_out <= MQW_ALIAS_RECENT && o->on_misuse <= MQW_RETURN_ONLY && o->answers <= 7;
+}
+
+/* Copies a versioned struct: as many bytes as the program's compiler knew of it. */
+static void copy_versioned(void *to, size_t to_size, const void *from, size_t from_size)
+{
+    memcpy(to, from, from_size && from_size < to_size ? from_size : to_size);
+}
+
+void mqw__handlers_copy(mqw_handlers *to, const mqw_handlers *from)
+{
+    memset(to, 0, sizeof *to);
+    if (from)
+        copy_versioned(to, sizeof *to, from, from->size);
+}
+
+mqw_config *mqw_config_new(const mqw_conn_options *options)
+{
+    mqw_conn_options o = {0};
+    if (options)
+        copy_versioned(&o, sizeof o, options, options->size);
+    fill_in_defaults(&o);
+    if (!in_range(&o))
+        return NULL;
+    mqw_allocator allocator = mqw__allocator(o.allocator);
+    mqw_config *config = mqw__alloc(&allocator, sizeof *config);
+    if (!config)
+        return NULL;
+    memset(config, 0, sizeof *config);
+    config->refs = 1;
+    config->allocator = allocator;
+    config->options = o;
+    mqw__handlers_copy(&config->handlers, o.handlers);
+    return config;
+}
+
+mqw_config *mqw_config_keep(mqw_config *config)
+{
+    config->refs++;
+    return config;
+}
+
+void mqw_config_free(mqw_config *config)
+{
+    if (!config || --config->refs > 0)
+        return;
+    while (config->spare) {
+        mqw__chunk *next = config->spare->next;
+        mqw__free(&config->allocator, config->spare, MQW__CHUNK_SIZE);
+        config->spare = next;
+    }
+    mqw_allocator allocator = config->allocator;
+    mqw__free(&allocator, config, sizeof *config);
+}
+
+void mqw_config_give_back(mqw_config *config, uint8_t *block, size_t size)
+{
+    mqw__free(&config->allocator, block, size);
+}
+
+bool mqw__config_hold(mqw_config *config, size_t bytes)
+{
+    if (bytes > config->options.max_total - config->held)
+        return false;
+    config->held += bytes;
+    return true;
+}

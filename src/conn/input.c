@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: MIT
+// Bytes in, packets out. A packet that has arrived whole is decoded where it lies; one that was cut is put together in the
+// stash, which grows with what has arrived, not with what was declared.
+#include "conn/rules.h"
+
+#include <string.h>
+
+enum { STASH_FIRST = 256, ROOM_FIRST = 32 << 10, ROOM_WORTH = 16 << 10, TAKE_WORTH = 4 << 10 };
+
+/* ---- the stash ---- */
+
+void mqw__input_clear(mqw_conn *conn)
+{
+    mqw__config_let_go(conn->config, conn->stash_cap);
+    mqw__free(&conn->config->allocator, conn->stash, conn->stash_cap);
+    conn->stash = NULL;
+    conn->stash_len = conn->stash_cap = 0;
+}
+
+static int stash_resize(mqw_conn *conn, uint32_t cap)
+{
+    if (!mqw__config_hold(conn->config, cap - conn->stash_cap))
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
+    uint8_t *stash = mqw__resize(&conn->config->allocator, conn->stash, conn->stash_cap, cap);
+    if (!stash) {
+        mqw__config_let_go(conn->config, cap - conn->stash_cap);
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
+    }
+    conn->stash = stash;
+    conn->stash_cap = cap;
+    return 0;
+}
+
+/* Room for `len` bytes of a packet of `total`: doubled each time, so that any chunking costs linear time. */
+static int stash_fit(mqw_conn *conn, uint32_t len, uint32_t total)
+{
+    if (len <= conn->stash_cap)
+        return 0;
+    uint32_t cap = conn->stash_cap ? conn->stash_cap : STASH_FIRST;
+    while (cap < len)
+        cap *= 2;
+    return stash_resize(conn, cap > total && total >= len ? total : cap);
+}
+
+/* Moves bytes from `in` until the stash holds `want` of a packet of `total`. 1: it does; 0: not yet; negative: fault. */
+static int stash_up_to(mqw_conn *conn, mqw_bytes *in, uint32_t want, uint32_t total)
+{
+    if (conn->stash_len >= want)
+        return 1;
+    uint32_t len = want - conn->stash_len;
+    if (len > in->len)
+        len = (uint32_t)in->len;
+    int rc = stash_fit(conn, conn->stash_len + len, total);
+    if (rc < 0)
+        return rc;
+    if (len)
+        memcpy(conn->stash + conn->stash_len, in->data, len);
+    conn->stash_len += len;
+    conn->bytes_received += len;
+    conn->partial += len;
+    in->data += len;
+    in->len -= len;
+    return conn->stash_len == want;
+}
+
+/* ---- time ---- */
+
+static void alive(mqw_conn *conn)
+{
+    conn->last_received = (uint32_t)conn->now;
+    conn->partial = 0;
+    conn->flags &= (uint16_t)~MQW__PING_OUT;
+}
+
+/* Bytes of an unfinished packet count as life when they come fast enough. */
+static void alive_by_bytes(mqw_conn *conn)
+{
+    uint64_t elapsed = (uint32_t)conn->now - conn->last_received;
+    if (conn->state >= MQW_STATE_OPEN && conn->partial &&
+        conn->partial * UINT64_C(1000) >= conn->config->options.min_rate * elapsed)
+        alive(conn);
+}
+
+/* ---- a packet has arrived ---- */
+
+static int fault_at(mqw_conn *conn, mqw_error *why, uint64_t start)
+{
+    why->offset += start;
+    return mqw__conn_fault(conn, why);
+}
+
+static int fault_of_trial(mqw_conn *conn, const mqw__trial *trial, uint64_t start)
+{
+    mqw_codec codec = {conn->version, trial->sender, NULL};
+    mqw_error why;
+    (void)mqw__fault(&why, &codec, (mqw_rule)trial->rule, trial->type, start, trial->field);
+    return mqw__conn_fault(conn, &why);
+}
+
+/* Remembers the acknowledgement that goes out when the program has had the packet. */
+static int plan_ack(mqw_conn *conn, uint8_t type, uint16_t packet_id)
+{
+    mqw__extra *extra = mqw__conn_extra(conn);
+    if (!extra)
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
+    extra->ack_type = type;
+    extra->ack_id = packet_id;
+    conn->flags |= MQW__ACK_DUE;
+    return 1;
+}
+
+static int plan_answer(mqw_conn *conn, const mqw_packet *packet)
+{
+    uint8_t answers = conn->config->options.answers;
+    if (packet->type == MQW_PINGREQ && (answers & MQW_ANSWER_PINGRESP))
+        return plan_ack(conn, MQW_PINGRESP, 0);
+    if (!(answers & MQW_ANSWER_ACKS))
+        return 1;
+    if (packet->type == MQW_PUBLISH && packet->publish.qos)
+        return plan_ack(conn, packet->publish.qos == 1 ? MQW_PUBACK : MQW_PUBREC, packet->publish.packet_id);
+    if (packet->type == MQW_PUBREC && packet->pubrec.reason < 0x80)
+        return plan_ack(conn, MQW_PUBREL, packet->pubrec.packet_id);
+    if (packet->type == MQW_PUBREL)
+        return plan_ack(conn, MQW_PUBCOMP, packet->pubrel.packet_id);
+    return 1;
+}
+
+static int answer_now(mqw_conn *conn)
+{
+    mqw_ack ack = {.packet_id = conn->extra->ack_id};
+    conn->flags &= (uint16_t)~MQW__ACK_DUE;
+    int rc = mqw__conn_queue(conn, conn->extra->ack_type, &ack, NULL, false);
+    return rc < 0 && (conn->flags & MQW__FAULTED) ? rc : 0;
+}
+
+/* The trial of a packet received, and what follows from it. `start`: where it began in the stream. */
+static int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t start)
+{
+    if (conn->role != MQW_ANY) {
+        mqw__trial trial = {&packet->violations, (uint8_t)mqw__conn_peer(conn), (uint8_t)packet->type, 0, NULL};
+        if (!mqw__rules_allow(conn, &trial, &packet->connect) || !mqw__limits_allow(conn, &trial, &packet->connect))
+            return fault_of_trial(conn, &trial, start);
+    }
+    mqw_role sender = mqw__conn_peer(conn);
+    if ((1u << packet->type) & (MQW_IN_CONNECT | MQW_IN_CONNACK | MQW_IN_DISCONNECT))
+        mqw__rules_passed(conn, sender, (int)packet->type, &packet->connect);
+    mqw__limits_passed(conn, sender, (int)packet->type, &packet->connect);
+    if (packet->type == MQW_PUBLISH && conn->version == MQW_5_0 && mqw_has(&packet->publish.props, topic_alias) &&
+        conn->role != MQW_ANY && mqw__alias_resolve(conn, &packet->publish) < 0)
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
+    conn->packets_received++;
+    alive(conn);
+    if (conn->config->options.tap)
+        conn->config->options.tap(conn, false, packet, raw, conn->config->options.tap_ctx);
+    return conn->config->options.answers ? plan_answer(conn, packet) : 1;
+}
+
+static int decode(mqw_conn *conn, const mqw__header *header, const uint8_t *at, mqw_packet *out, uint64_t start)
+{
+    mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), &conn->config->options.policy};
+    mqw_error why;
+    if (mqw__decode_body(&codec, header, at + header->size, out, &why) < 0)
+        return fault_at(conn, &why, start);
+    return received(conn, out, (mqw_bytes){at, header->size + header->length}, start);
+}
+
+/* ---- payloads in pieces ---- */
+
+static int begin_pieces(mqw_conn *conn, const mqw__header *header, uint32_t head, mqw_packet *out, uint64_t start)
+{
+    mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), &conn->config->options.policy};
+    mqw_error why;
+    mqw__extra *extra = mqw__conn_extra(conn);
+    if (!extra)
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
+    if (mqw__decode_publish_head(&codec, header, conn->stash + header->size, head, out, &why) < 0)
+        return fault_at(conn, &why, start);
+    int rc = received(conn, out, (mqw_bytes){conn->stash, header->size + head}, start);
+    if (rc < 0)
+        return rc;
+    extra->in_total = extra->in_left = out->publish.payload_left;
+    extra->in_packet_id = out->publish.packet_id;
+    extra->in_qos = out->publish.qos;
+    extra->carry_len = 0;
+    conn->flags |= MQW__STREAM_IN;
+    return 1;
+}
+
+static int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
+{
+    mqw__extra *extra = conn->extra;
+    uint32_t len = in->len < extra->in_left ? (uint32_t)in->len : extra->in_left;
+    if (len == 0)
+        return 0;
+    out->type = MQW_PIECE;
+    out->violations = (mqw_rule_set){{0, 0}};
+    out->piece = (mqw_piece){{in->data, len}, extra->in_total - extra->in_left, extra->in_left - len,
+                             extra->in_packet_id, extra->in_qos};
+    in->data += len;
+    in->len -= len;
+    conn->bytes_received += len;
+    conn->partial += len;
+    extra->in_left -= len;
+    if (extra->in_left == 0) {
+        conn->flags &= (uint16_t)~MQW__STREAM_IN;
+        alive(conn);
+    } else {
+        alive_by_bytes(conn);
+    }
+    if (conn->config->options.tap)
+        conn->config->options.tap(conn, false, out, out->piece.bytes, conn->config->options.tap_ctx);
+    return 2;
+}
+
+/* ---- the long way: the packet is not whole in `in`, or something special is on ---- */
+
+static uint32_t packet_limit(mqw_conn *conn)
+{
+    uint32_t most = mqw__conn_ours(conn)->max_packet;
+    uint32_t first = conn->config->options.max_first_packet;
+    return conn->state == MQW_STATE_OPEN || conn->role == MQW_ANY || most < first ? most : first;
+}
+
+static int too_large(mqw_conn *conn, uint8_t type, uint64_t start)
+{
+    mqw_rule rule = conn->role == MQW_CLIENT ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER;
+    mqw_codec codec = {conn->version, 0, NULL};
+    mqw_error why;
+    (void)mqw__fault(&why, &codec, rule, type, start, "length");
+    return mqw__conn_fault(conn, &why);
+}
+
+/* Before any packet has come: does the peer speak something else? */
+static mqw_rule foreign_tongue(uint8_t a, uint8_t b)
+{
+    static const char methods[] = "GEPOHEPUDEOPCOPAHT"; /* GET POST HEAD PUT DELETE OPTIONS CONNECT PATCH HTTP */
+    if ((a == 0x16 || a == 0x15) && b == 0x03)
+        return MQW_RULE_SPEAKS_TLS;
+    for (size_t i = 0; i + 1 < sizeof methods; i += 2)
+        if (a == (uint8_t)methods[i] && b == (uint8_t)methods[i + 1])
+            return MQW_RULE_SPEAKS_HTTP;
+    return MQW_RULE_NONE;
+}
+
+/* How much of the packet must be in the stash before something can be made of it; sets *head when its payload is to come
+ * in pieces. Negative: fault. */
+static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
+{
+    const mqw_conn_options *o = &conn->config->options;
+    uint32_t total = header->size + header->length;
+    *head = 0;
+    if (header->first >> 4 != MQW_PUBLISH || !o->stream_over || header->length <= o->stream_over)
+        return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
+    mqw_bytes body = {conn->stash + header->size, conn->stash_len - header->size};
+    uint32_t need;
+    int rc = mqw__publish_head_size(conn->version, header, body, &need);
+    if (rc < 0)
+        return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total; /* decoding it whole says what is wrong */
+    if (need > o->max_stored)
+        return MQW_E_TOO_LARGE;
+    if (rc == 1 && header->length - need <= o->stream_over)
+        return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
+    if (rc == 1)
+        *head = need;
+    return (int64_t)header->size + need;
+}
+
+/* The header is in the stash. */
+static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out, uint64_t start)
+{
+    uint32_t total = header->size + header->length;
+    if (total > packet_limit(conn))
+        return too_large(conn, header->first >> 4, start);
+    for (;;) {
+        uint32_t head;
+        int64_t want = wanted(conn, header, &head);
+        if (want < 0)
+            return too_large(conn, header->first >> 4, start);
+        bool last = head || want == total;
+        int rc = stash_up_to(conn, in, (uint32_t)want, (uint32_t)want);
+        if (rc <= 0)
+            return rc;
+        if (!last)
+            continue;
+        conn->flags |= MQW__IN_STASH;
+        return head ? begin_pieces(conn, header, head, out, start) : decode(conn, header, conn->stash, out, start);
+    }
+}
+
+static int recv_stashed(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
+{
+    uint64_t start = conn->bytes_received - conn->stash_len;
+    mqw__header header;
+    int size = 0;
+    for (uint32_t want = 2; size == 0; want++) {
+        int rc = stash_up_to(conn, in, want, STASH_FIRST);
+        if (rc <= 0)
+            return rc;
+        if (want == 2 && conn->packets_received == 0 && conn->role != MQW_ANY) {
+            mqw_rule rule = foreign_tongue(conn->stash[0], conn->stash[1]);
+            if (rule)
+                return mqw__conn_fault_by_rule(conn, rule, MQW_E_PROTOCOL);
+        }
+        size = mqw__header_read((mqw_bytes){conn->stash, conn->stash_len}, &header);
+    }
+    if (size < 0) {
+        mqw_codec codec = {conn->version, 0, NULL};
+        mqw_error why;
+        (void)mqw__fault(&why, &codec, MQW_RULE_LENGTH_BYTES, conn->stash[0] >> 4, start + 1, "length");
+        return mqw__conn_fault(conn, &why);
+    }
+    return stashed_packet(conn, in, &header, out, start);
+}
+
+/* What has to happen before the next packet. 1: go on; else the result of recv. */
+static int prepare(mqw_conn *conn, mqw_bytes *in)
+{
+    if ((conn->flags & MQW__ACK_DUE) && !(conn->flags & MQW__STREAM_IN)) {
+        int rc = answer_now(conn);
+        if (rc < 0)
+            return rc;
+    }
+    if (conn->flags & MQW__IN_STASH) {
+        conn->flags &= (uint16_t)~MQW__IN_STASH;
+        conn->stash_len = 0;
+    }
+    if (conn->flags & MQW__FAULTED)
+        return conn->blame.code;
+    if (conn->flags & (MQW__WE_ENDED | MQW__SHUT) || conn->state == MQW_STATE_UNSUPPORTED) {
+        conn->bytes_received += in->len;
+        *in = (mqw_bytes){in->data + in->len, 0};
+        return 0;
+    }
+    return conn->flags & MQW__PAUSED ? 0 : 1;
+}
+
+static int recv_long(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
+{
+    int rc = prepare(conn, in);
+    if (rc <= 0)
+        return rc;
+    if (conn->flags & MQW__STREAM_IN)
+        return next_piece(conn, in, out);
+    if (in->len == 0 && conn->stash_len == 0) {
+        mqw__input_clear(conn);
+        return 0;
+    }
+    rc = recv_stashed(conn, in, out);
+    if (rc == 0)
+        alive_by_bytes(conn);
+    return rc;
+}
+
+/* The first byte of a conversation as it should be; others are looked at more closely. */
+static bool opens(uint8_t first)
+{
+    return first == MQW_CONNECT << 4 || first == MQW_CONNACK << 4;
+}
+
+int mqw_conn_recv(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
+{
+    mqw__header header;
+    if ((conn->flags & MQW__RECV_SLOW) || conn->stash_len || conn->state == MQW_STATE_UNSUPPORTED ||
+        mqw__header_read(*in, &header) <= 0)
+        return recv_long(conn, in, out);
+    uint32_t total = header.size + header.length;
+    const mqw_conn_options *o = &conn->config->options;
+    if (total > in->len || total > packet_limit(conn) || (o->stream_over && header.length > o->stream_over) ||
+        (conn->packets_received == 0 && !opens(header.first)))
+        return recv_long(conn, in, out);
+    const uint8_t *at = in->data;
+    uint64_t start = conn->bytes_received;
+    in->data += total;
+    in->len -= total;
+    conn->bytes_received += total;
+    return decode(conn, &header, at, out, start);
+}
+
+int mqw_conn_end(mqw_conn *conn)
+{
+    if (conn->flags & MQW__FAULTED)
+        return conn->blame.code;
+    bool inside = (conn->stash_len && !(conn->flags & MQW__IN_STASH)) || (conn->flags & MQW__STREAM_IN);
+    if (inside && !(conn->flags & (MQW__WE_ENDED | MQW__SHUT)))
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_STREAM_ENDED, MQW_E_END);
+    conn->state = MQW_STATE_ENDED;
+    conn->flags |= MQW__PEER_ENDED;
+    return 0;
+}
+
+/* ---- reading straight into the stash ---- */
+
+int mqw_conn_room(mqw_conn *conn, uint8_t **at)
+{
+    if ((conn->flags & MQW__RECV_SLOW) || conn->stash_len < 5)
+        return 0;
+    mqw__header header;
+    if (mqw__header_read((mqw_bytes){conn->stash, conn->stash_len}, &header) <= 0)
+        return 0;
+    uint32_t total = header.size + header.length, head;
+    int64_t want = wanted(conn, &header, &head);
+    if (want != total || total - conn->stash_len < ROOM_WORTH)
+        return 0;
+    if (conn->stash_cap - conn->stash_len < ROOM_WORTH) {
+        uint32_t cap = conn->stash_cap * 2 > ROOM_FIRST ? conn->stash_cap * 2 : ROOM_FIRST;
+        int rc = stash_resize(conn, cap < total ? cap : total);
+        if (rc < 0)
+            return rc;
+    }
+    *at = conn->stash + conn->stash_len;
+    return (int)(conn->stash_cap - conn->stash_len);
+}
+
+int mqw_conn_filled(mqw_conn *conn, size_t len)
+{
+    if (len > conn->stash_cap - conn->stash_len)
+        return MQW_E_MISUSE;
+    conn->stash_len += (uint32_t)len;
+    conn->bytes_received += len;
+    conn->partial += (uint32_t)len;
+    return 0;
+}
+
+uint8_t *mqw_conn_take(mqw_conn *conn, size_t *size)
+{
+    if (!(conn->flags & MQW__IN_STASH) || (conn->flags & MQW__STREAM_IN) || conn->stash_len < TAKE_WORTH)
+        return NULL;
+    uint8_t *block = conn->stash;
+    *size = conn->stash_cap;
+    mqw__config_let_go(conn->config, conn->stash_cap);
+    conn->stash = NULL;
+    conn->stash_len = conn->stash_cap = 0;
+    conn->flags &= (uint16_t)~MQW__IN_STASH;
+    return block;
+}
+
+mqw_bytes mqw_conn_pending(const mqw_conn *conn)
+{
+    bool given = (conn->flags & MQW__IN_STASH) != 0;
+    return (mqw_bytes){conn->stash, given ? 0 : conn->stash_len};
+}

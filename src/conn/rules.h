@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Who may say what, when: a trial of one packet, the same for both roles and for both directions.
+#ifndef MQW_CONN_RULES_H
+#define MQW_CONN_RULES_H
+
+#include "conn/inside.h"
+
+/* One packet on its way through a connection, and the rule for which it is stopped. */
+typedef struct mqw__trial {
+    mqw_rule_set *reported; /* receiving: rules that the policy lets pass and reports; NULL when sending */
+    uint8_t sender;
+    uint8_t type;
+    uint8_t rule; /* 0: it may pass */
+    const char *field;
+} mqw__trial;
+
+/* A rule is broken. True: it is refused, and the trial is over; false: the policy lets it pass. */
+MQW__COLD bool mqw__trial_breaks(const mqw_conn *conn, mqw__trial *trial, mqw_rule rule, const char *field);
+
+/* Whether the packet may pass; it changes nothing. `body` is the member of mqw_packet for trial->type. */
+bool mqw__rules_allow(const mqw_conn *conn, mqw__trial *trial, const void *body);
+/* It has passed: the state of the connection follows. */
+void mqw__rules_passed(mqw_conn *conn, mqw_role sender, int type, const void *body);
+
+/* limits.c: the same for what the peers agreed. */
+bool mqw__limits_allow(const mqw_conn *conn, mqw__trial *trial, const void *body);
+void mqw__limits_passed(mqw_conn *conn, mqw_role sender, int type, const void *body);
+
+/* aliases.c */
+bool mqw__aliases_allow(const mqw_conn *conn, mqw__trial *trial, const mqw_publish *publish);
+/* Learns the alias of a packet received, and fills in its topic. 0, or MQW_E_NO_MEMORY. */
+int mqw__alias_resolve(mqw_conn *conn, mqw_publish *publish);
+/* The row of an outgoing alias that the program gave. NULL: no memory. */
+mqw__alias *mqw__alias_row(mqw_conn *conn, uint16_t alias);
+/* With MQW_ALIAS_RECENT: gives the topic an alias, and empties it when the peer knows it. NULL: none. */
+mqw__alias *mqw__alias_assign(mqw_conn *conn, mqw_publish *publish);
+/* The packet was queued: the peer knows what the alias stands for (`topic` empty: it did already). */
+void mqw__alias_settle(mqw_conn *conn, mqw__alias *row, mqw_text topic);
+void mqw__aliases_free(mqw_config *config, mqw__aliases *aliases);
+
+/* The properties of a packet; NULL: it has none. */
+const mqw_props *mqw__props_of(int type, const void *body);
+
+/* What a packet of that side is sent to: the limits of the other side. */
+static inline mqw__side *mqw__acceptor(mqw_conn *conn, mqw_role sender)
+{
+    return &conn->sides[sender == MQW_CLIENT];
+}
+
+#endif

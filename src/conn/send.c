@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: MIT
+// Packets in, bytes out: the trial of a packet, its bytes at the tail of the output, and what follows from it.
+#include <string.h>
+
+#include "conn/output.h"
+#include "conn/rules.h"
+
+enum { PAYLOAD_APART = 1024 }; /* a larger payload is copied by itself, not with its head */
+
+/* A packet on its way out. */
+typedef struct mqw__sending {
+    mqw_packet packet; /* a copy, made only where something in it has to change */
+    const void *body;
+    mqw_shared *shared;
+    mqw__alias *alias;
+    mqw_text topic; /* that the alias will stand for */
+    uint8_t type;
+    bool typed;
+    bool open_end; /* the payload follows in pieces */
+    bool stripped;
+} mqw__sending;
+
+/* ---- refusals ---- */
+
+int mqw__conn_refuse(mqw_conn *conn, int code, int rule, int type, const char *field)
+{
+    if (conn->flags & MQW__FAULTED)
+        return code;
+    conn->blame = (mqw__blame){(int8_t)code, (uint8_t)rule, (uint8_t)type, mqw__rule(rule)->reason};
+    mqw__extra *extra = field || conn->extra ? mqw__conn_extra(conn) : NULL;
+    if (extra)
+        extra->refusal_field = field;
+    if (code != MQW_E_MISUSE || conn->config->options.on_misuse == MQW_RETURN_ONLY)
+        return code;
+    extra = mqw__conn_extra(conn);
+    if (extra) {
+        extra->misuse = conn->blame;
+        extra->misuse_field = field;
+        conn->flags |= MQW__MISUSED;
+    }
+    if (conn->on_output)
+        conn->on_output(conn, conn->link);
+    return code;
+}
+
+/* A rule stops the packet. It is misuse only when nobody but the program can have caused it: not when the packet may be one
+ * that a peer sent, nor when the policy would have let a peer send it. */
+static int refuse_by_rule(mqw_conn *conn, const mqw__sending *s, int rule, const char *field)
+{
+    mqw_codec codec = {conn->version, 0, NULL};
+    mqw_error why;
+    int code = mqw__refusal(&why, &codec, (mqw_rule)rule, s->type, field);
+    bool tolerated = mqw__rule(rule)->standing != MQW__ALWAYS &&
+                     mqw__judge(&conn->config->options.policy, conn->version, (mqw_rule)rule) != 2;
+    if (code == MQW_E_MISUSE && (!s->typed || tolerated))
+        code = MQW_E_REFUSED;
+    return mqw__conn_refuse(conn, code, rule, s->type, field);
+}
+
+/* ---- trials ---- */
+
+static int closed(const mqw_conn *conn)
+{
+    return conn->flags & (MQW__FAULTED | MQW__SHUT | MQW__PEER_ENDED) ? MQW_E_CLOSED : 0;
+}
+
+/* An acknowledgement promises that the message is there: not while pieces of it are still to come. */
+static bool too_early(const mqw_conn *conn, const mqw__sending *s)
+{
+    return (conn->flags & MQW__STREAM_IN) && (s->type == MQW_PUBACK || s->type == MQW_PUBREC) && conn->extra->in_qos &&
+           ((const mqw_ack *)s->body)->packet_id == conn->extra->in_packet_id;
+}
+
+static int trial(mqw_conn *conn, const mqw__sending *s)
+{
+    if (too_early(conn, s))
+        return refuse_by_rule(conn, s, MQW_RULE_ACK_EARLY, "packet_id");
+    if (conn->role == MQW_ANY)
+        return 0;
+    if (s->type == MQW_AUTH && conn->version != MQW_5_0)
+        return refuse_by_rule(conn, s, MQW_RULE_NOT_IN_VERSION, NULL);
+    mqw__trial t = {NULL, conn->role, s->type, 0, NULL};
+    if (mqw__rules_allow(conn, &t, s->body) && mqw__limits_allow(conn, &t, s->body))
+        return 0;
+    return refuse_by_rule(conn, s, t.rule, t.field);
+}
+
+/* ---- what a send may change in a copy of the packet ---- */
+
+static const size_t body_size[16] = {
+    [MQW_CONNECT] = sizeof(mqw_connect),       [MQW_CONNACK] = sizeof(mqw_connack),
+    [MQW_PUBLISH] = sizeof(mqw_publish),       [MQW_PUBACK] = sizeof(mqw_ack),
+    [MQW_PUBREC] = sizeof(mqw_ack),            [MQW_PUBREL] = sizeof(mqw_ack),
+    [MQW_PUBCOMP] = sizeof(mqw_ack),           [MQW_SUBSCRIBE] = sizeof(mqw_subscribe),
+    [MQW_SUBACK] = sizeof(mqw_suback),         [MQW_UNSUBSCRIBE] = sizeof(mqw_subscribe),
+    [MQW_UNSUBACK] = sizeof(mqw_suback),       [MQW_DISCONNECT] = sizeof(mqw_disconnect),
+    [MQW_AUTH] = sizeof(mqw_disconnect),
+};
+
+static void *own_copy(mqw__sending *s)
+{
+    if (s->body != &s->packet.connect)
+        memcpy(&s->packet.connect, s->body, body_size[s->type]);
+    s->body = &s->packet.connect;
+    return &s->packet.connect;
+}
+
+/* Leaves reason string and user properties out. False: there are none. */
+static bool strip(mqw__sending *s)
+{
+    const uint64_t spare = MQW_BIT(reason_string) | MQW_BIT(user);
+    const mqw_props *props = mqw__props_of(s->type, s->body);
+    if (s->type == MQW_PUBLISH || s->type == MQW_CONNECT || !props || !(props->has & spare))
+        return false;
+    size_t at = (size_t)((const char *)props - (const char *)s->body);
+    ((mqw_props *)(void *)((char *)own_copy(s) + at))->has &= ~spare;
+    s->stripped = true;
+    return true;
+}
+
+/* A client that asked for no problem information gets none (MQTT-3.1.2-29). */
+static bool unasked(const mqw_conn *conn, int type)
+{
+    return (conn->agreed & MQW__NO_PROBLEM_INFO) && conn->role == MQW_SERVER && conn->version == MQW_5_0 &&
+           !((MQW_IN_PUBLISH | MQW_IN_CONNACK | MQW_IN_DISCONNECT) >> type & 1);
+}
+
+static int prepare_alias(mqw_conn *conn, mqw__sending *s)
+{
+    const mqw_publish *publish = s->body;
+    s->topic = publish->topic;
+    if (mqw_has(&publish->props, topic_alias)) {
+        s->alias = conn->role == MQW_ANY ? NULL : mqw__alias_row(conn, publish->props.topic_alias);
+        return s->alias || conn->role == MQW_ANY ? 0 : MQW_E_NO_MEMORY;
+    }
+    if (conn->config->options.alias_out != MQW_ALIAS_RECENT || !mqw__conn_theirs(conn)->alias_maximum)
+        return 0;
+    mqw_publish *copy = own_copy(s);
+    s->alias = mqw__alias_assign(conn, copy);
+    if (copy->topic.len == 0)
+        s->topic.len = 0;
+    return 0;
+}
+
+/* To a client of a level that nobody knows only a refusal in the form of 3.x can be said; 0x84 is 1 there. */
+static int prepare_unsupported(mqw_conn *conn, mqw__sending *s)
+{
+    mqw_connack *connack = own_copy(s);
+    if (connack->reason == MQW_REASON_UNSUPPORTED_VERSION)
+        *connack = (mqw_connack){.reason = 1};
+    return connack->reason ? 0 : refuse_by_rule(conn, s, MQW_RULE_PROTOCOL_VERSION, "reason");
+}
+
+static int prepare(mqw_conn *conn, mqw__sending *s)
+{
+    if (s->type == MQW_CONNACK && conn->state == MQW_STATE_UNSUPPORTED)
+        return prepare_unsupported(conn, s);
+    if (s->type == MQW_PUBLISH && conn->version == MQW_5_0)
+        return prepare_alias(conn, s);
+    if (unasked(conn, s->type))
+        (void)strip(s);
+    return 0;
+}
+
+/* ---- bytes ---- */
+
+static mqw__queue *target(mqw_conn *conn)
+{
+    return conn->flags & MQW__STREAM_OUT ? &conn->extra->later : &conn->output;
+}
+
+static mqw_bytes payload_apart(const mqw__sending *s)
+{
+    if (s->type != MQW_PUBLISH)
+        return (mqw_bytes){NULL, 0};
+    mqw_bytes payload = ((const mqw_publish *)s->body)->payload;
+    return s->shared || s->open_end || payload.len > PAYLOAD_APART ? payload : (mqw_bytes){NULL, 0};
+}
+
+/* Encodes at the tail of the queue, or into a new chunk when it does not fit there. Nothing is taken yet: *fresh is the
+ * chunk that is to be linked, *at where the bytes stand. */
+static int encode(mqw_conn *conn, const mqw__sending *s, bool head, mqw__chunk **fresh, uint8_t **at)
+{
+    mqw_codec codec = {conn->version, conn->role, NULL};
+    mqw__queue *queue = target(conn);
+    mqw_error why = {.offset = 0};
+    size_t left = mqw__queue_left(queue);
+    *at = left ? queue->last->data + queue->last->end : NULL;
+    int len = left ? mqw__encode(&codec, s->type, s->body, !head, *at, left, &why) : MQW_E_NO_ROOM;
+    while (len == MQW_E_NO_ROOM) {
+        mqw__chunks_free(conn->config, *fresh);
+        *fresh = mqw__chunk_new(conn->config, (size_t)why.offset);
+        if (!*fresh)
+            return MQW_E_NO_MEMORY;
+        *at = (*fresh)->data;
+        len = mqw__encode(&codec, s->type, s->body, !head, *at, (*fresh)->cap, &why);
+    }
+    return len < 0 ? refuse_by_rule(conn, s, why.rule, why.field) : len;
+}
+
+/* Acknowledgements, pings and what ends the connection may use the reserve. */
+#define RESERVED (MQW_IN_ACKS | MQW_IN_SUBACK | MQW_IN_UNSUBACK | MQW_IN_PINGREQ | MQW_IN_PINGRESP | MQW_IN_DISCONNECT)
+
+static int output_full(mqw_conn *conn, const mqw__sending *s, uint64_t len)
+{
+    const mqw_conn_options *o = &conn->config->options;
+    uint64_t total = mqw_conn_waiting(conn) + len;
+    if (total <= o->max_output)
+        return 0;
+    if (!(RESERVED >> s->type & 1))
+        return len > o->max_output ? mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, s->type, NULL)
+                                   : MQW_E_BUSY;
+    if (total <= (uint64_t)o->max_output + o->reserve)
+        return 0;
+    (void)mqw__conn_fault_by_rule(conn, MQW_RULE_OUTPUT_FULL, MQW_E_PROTOCOL);
+    return MQW_E_CLOSED;
+}
+
+static int too_large_for_peer(mqw_conn *conn, const mqw__sending *s)
+{
+    return mqw__conn_refuse(conn, MQW_E_TOO_LARGE,
+                            conn->role == MQW_CLIENT ? MQW_RULE_PACKET_SIZE_SERVER : MQW_RULE_PACKET_SIZE_CLIENT, s->type,
+                            "length");
+}
+
+/* Takes the encoded head and the payload behind it into the queue: both or neither. */
+static int take(mqw_conn *conn, const mqw__sending *s, mqw__chunk *fresh, size_t len, mqw_bytes payload)
+{
+    mqw__queue *queue = target(conn);
+    mqw__chunk *more = NULL;
+    bool copied = payload.len && !s->open_end && !s->shared;
+    if (s->shared && payload.len)
+        more = mqw__chunk_shared(conn->config, s->shared);
+    else if (copied)
+        more = mqw__chunk_new(conn->config, payload.len);
+    if (payload.len && !s->open_end && !more)
+        return MQW_E_NO_MEMORY;
+    if (copied) {
+        memcpy(more->data, payload.data, payload.len);
+        more->end = (uint32_t)payload.len;
+    }
+    if (fresh) {
+        fresh->end = (uint32_t)len;
+        mqw__queue_link(queue, fresh);
+    } else {
+        queue->last->end += (uint32_t)len;
+        queue->bytes += (uint32_t)len;
+    }
+    mqw__queue_link(queue, more);
+    return 0;
+}
+
+/* ---- it is queued: what follows ---- */
+
+static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes head, mqw_bytes payload)
+{
+    const mqw_conn_options *o = &conn->config->options;
+    if (!o->tap)
+        return;
+    mqw_packet packet = {.type = (mqw_packet_type)s->type, .length = (uint32_t)(head.len + payload.len)};
+    if (body_size[s->type])
+        memcpy(&packet.connect, s->body, body_size[s->type]);
+    if (head.len) {
+        packet.dup = head.data[0] >> 3 & 1;
+        packet.qos = head.data[0] >> 1 & 3;
+        packet.retain = head.data[0] & 1;
+        mqw__header header;
+        (void)mqw__header_read(head, &header);
+        packet.length = header.length;
+    }
+    if (s->open_end) {
+        packet.publish.payload_left = (uint32_t)payload.len;
+        packet.publish.payload = (mqw_bytes){NULL, 0};
+    }
+    o->tap(conn, true, &packet, head, o->tap_ctx);
+    if (payload.len && !s->open_end)
+        o->tap(conn, true, NULL, payload, o->tap_ctx);
+}
+
+/* Output grew: it may have been empty, or be above high_water now. */
+static void wake(mqw_conn *conn, bool was_empty)
+{
+    const mqw_conn_options *o = &conn->config->options;
+    if (mqw_conn_waiting(conn) > o->high_water)
+        conn->flags |= MQW__ABOVE_HIGH;
+    if (was_empty && conn->output.bytes && !conn->on_output && o->on_output)
+        o->on_output(conn, o->on_output_ctx);
+}
+
+/* The link hears of output before time is read: it sets the clock. */
+static void wake_link(mqw_conn *conn, bool was_empty)
+{
+    if (was_empty && conn->output.bytes && conn->on_output)
+        conn->on_output(conn, conn->link);
+}
+
+static void follow(mqw_conn *conn, const mqw__sending *s)
+{
+    mqw_role role = (mqw_role)conn->role;
+    conn->last_sent = (uint32_t)conn->now;
+    if ((1u << s->type) & (MQW_IN_CONNECT | MQW_IN_CONNACK | MQW_IN_DISCONNECT)) {
+        mqw__rules_passed(conn, role, s->type, s->body);
+        conn->last_received = s->type == MQW_DISCONNECT ? conn->last_received : (uint32_t)conn->now;
+    }
+    if (s->type == MQW_PINGREQ) {
+        conn->flags |= MQW__PING_OUT;
+        conn->pinged = (uint32_t)conn->now;
+    }
+    mqw__limits_passed(conn, role, s->type, s->body);
+    if (s->alias)
+        mqw__alias_settle(conn, s->alias, s->topic);
+}
+
+static int queue_packet(mqw_conn *conn, mqw__sending *s)
+{
+    mqw__chunk *fresh = NULL;
+    uint8_t *at;
+    mqw_bytes payload = payload_apart(s);
+    bool apart = payload.len > 0 || s->open_end || s->shared;
+    int len = encode(conn, s, apart, &fresh, &at);
+    if (len > 0 && (uint64_t)len + payload.len > mqw__conn_theirs(conn)->max_packet && conn->role != MQW_ANY) {
+        bool fits = strip(s) && (len = encode(conn, s, apart, &fresh, &at)) > 0 &&
+                    (uint64_t)len + payload.len <= mqw__conn_theirs(conn)->max_packet;
+        if (!fits && len > 0)
+            len = too_large_for_peer(conn, s);
+    }
+    int full = len > 0 ? output_full(conn, s, (uint64_t)len + (s->open_end ? 0 : payload.len)) : 0;
+    bool was_empty = conn->output.bytes == 0;
+    int rc = len <= 0 ? len : full ? full : take(conn, s, fresh, (size_t)len, payload);
+    if (rc < 0) {
+        mqw__chunks_free(conn->config, fresh);
+        return rc;
+    }
+    if (!s->open_end)
+        mqw__queue_mark(target(conn));
+    conn->packets_queued += !s->open_end;
+    conn->bytes_queued += (uint64_t)len + (s->open_end ? 0 : payload.len);
+    tell_tap(conn, s, (mqw_bytes){at, (size_t)len}, payload);
+    wake_link(conn, was_empty);
+    follow(conn, s);
+    wake(conn, was_empty);
+    return s->stripped;
+}
+
+static int send_packet(mqw_conn *conn, mqw__sending *s)
+{
+    int rc = closed(conn);
+    if (rc == 0)
+        rc = trial(conn, s);
+    if (rc == 0)
+        rc = prepare(conn, s);
+    return rc == 0 ? queue_packet(conn, s) : rc;
+}
+
+int mqw__conn_queue(mqw_conn *conn, int type, const void *body, mqw_shared *shared, bool typed)
+{
+    mqw__sending s;
+    s.body = body;
+    s.shared = shared;
+    s.alias = NULL;
+    s.type = (uint8_t)type;
+    s.typed = typed;
+    s.open_end = s.stripped = false;
+    return send_packet(conn, &s);
+}
+
+int mqw_conn_send(mqw_conn *conn, const mqw_packet *packet)
+{
+    if (!packet || packet->type < MQW_CONNECT || packet->type > MQW_AUTH)
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, 0, "type");
+    return mqw__conn_queue(conn, (int)packet->type, &packet->connect, NULL, false);
+}
+
+int mqw__conn_reply(mqw_conn *conn, int type, const void *body)
+{
+    mqw_codec codec = {conn->version, conn->role, NULL};
+    uint8_t bytes[16];
+    int len = mqw__encode(&codec, type, body, true, bytes, sizeof bytes, NULL);
+    bool was_empty = conn->output.bytes == 0;
+    int rc = len < 0 ? len : mqw__queue_put(conn->config, &conn->output, (mqw_bytes){bytes, (size_t)len});
+    if (rc < 0)
+        return rc;
+    mqw__queue_mark(&conn->output);
+    conn->packets_queued++;
+    conn->bytes_queued += (uint64_t)len;
+    mqw__sending s = {.body = body, .type = (uint8_t)type};
+    tell_tap(conn, &s, (mqw_bytes){bytes, (size_t)len}, (mqw_bytes){NULL, 0});
+    wake_link(conn, was_empty);
+    wake(conn, was_empty);
+    return 0;
+}
+
+int mqw_conn_send_raw(mqw_conn *conn, mqw_bytes bytes)
+{
+    int rc = closed(conn);
+    if (rc < 0)
+        return rc;
+    if (!bytes.data && bytes.len)
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, 0, "bytes");
+    if (mqw_conn_waiting(conn) + bytes.len > conn->config->options.max_output)
+        return MQW_E_BUSY;
+    bool was_empty = conn->output.bytes == 0;
+    rc = mqw__queue_put(conn->config, target(conn), bytes);
+    if (rc < 0)
+        return rc;
+    conn->bytes_queued += bytes.len;
+    wake_link(conn, was_empty);
+    conn->last_sent = (uint32_t)conn->now;
+    wake(conn, was_empty);
+    return 0;
+}
+
+/* ---- payloads by reference, and in pieces ---- */
+
+int mqw_conn_publish_shared(mqw_conn *conn, const mqw_publish *publish, mqw_shared *payload)
+{
+    if (!publish || !payload)
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH, "payload");
+    mqw_publish with = *publish;
+    with.payload = payload->bytes;
+    return mqw__conn_queue(conn, MQW_PUBLISH, &with, payload, true);
+}
+
+int mqw_conn_publish_begin(mqw_conn *conn, const mqw_publish *publish, uint32_t payload_size)
+{
+    if (!publish || (conn->flags & MQW__STREAM_OUT) || payload_size > MQW_LENGTH_MAX)
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH, "payload");
+    mqw__extra *extra = mqw__conn_extra(conn);
+    if (!extra)
+        return MQW_E_NO_MEMORY;
+    mqw_publish with = *publish;
+    with.payload = (mqw_bytes){NULL, payload_size};
+    with.payload_left = 0;
+    mqw__sending s = {.body = &with, .type = MQW_PUBLISH, .typed = true, .open_end = true};
+    int rc = send_packet(conn, &s);
+    if (rc < 0)
+        return rc;
+    extra->out_left = payload_size;
+    conn->flags |= MQW__STREAM_OUT;
+    return rc;
+}
+
+int mqw_conn_publish_write(mqw_conn *conn, mqw_bytes piece)
+{
+    int rc = closed(conn);
+    if (rc < 0)
+        return rc;
+    if (!(conn->flags & MQW__STREAM_OUT) || piece.len > conn->extra->out_left || (!piece.data && piece.len))
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH, "payload");
+    if (piece.len > conn->config->options.max_output)
+        return mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, MQW_PUBLISH, "payload");
+    if (mqw_conn_waiting(conn) + piece.len > conn->config->options.max_output)
+        return MQW_E_BUSY;
+    bool was_empty = conn->output.bytes == 0;
+    rc = mqw__queue_put(conn->config, &conn->output, piece);
+    if (rc < 0)
+        return rc;
+    conn->extra->out_left -= (uint32_t)piece.len;
+    conn->bytes_queued += piece.len;
+    if (conn->config->options.tap && piece.len)
+        conn->config->options.tap(conn, true, NULL, piece, conn->config->options.tap_ctx);
+    wake_link(conn, was_empty);
+    conn->last_sent = (uint32_t)conn->now;
+    wake(conn, was_empty);
+    return 0;
+}
+
+int mqw_conn_publish_end(mqw_conn *conn)
+{
+    int rc = closed(conn);
+    if (rc < 0)
+        return rc;
+    if (!(conn->flags & MQW__STREAM_OUT) || conn->extra->out_left)
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH, "payload");
+    conn->flags &= (uint16_t)~MQW__STREAM_OUT;
+    bool was_empty = conn->output.bytes == 0;
+    conn->packets_queued++;
+    if (conn->output.last)
+        mqw__queue_mark(&conn->output);
+    mqw__queue_join(&conn->output, &conn->extra->later);
+    wake_link(conn, was_empty);
+    wake(conn, was_empty);
+    return 0;
+}
