@@ -50,17 +50,16 @@ static const uint8_t kinds[256] = {
 static bool text_valid(limit_view text)
 {
     const uint8_t *at = text.data, *end = at + text.len;
-    while (at < end) {
-        if (kinds[*at] != OTHER) {
+    for (;;) {
+        while (at < end && kinds[*at] != OTHER)
             at++;
-            continue;
-        }
+        if (at == end)
+            return true;
         size_t len = sequence(at, end);
         if (len == 0)
             return false;
         at += len;
     }
-    return true;
 }
 
 static bool topic_valid(limit_view topic)
@@ -68,17 +67,16 @@ static bool topic_valid(limit_view topic)
     const uint8_t *at = topic.data, *end = at + topic.len;
     if (at == end)
         return false;
-    while (at < end) {
-        if (kinds[*at] == PLAIN) {
+    for (;;) {
+        while (at < end && kinds[*at] == PLAIN)
             at++;
-            continue;
-        }
+        if (at == end)
+            return true;
         size_t len = kinds[*at] == OTHER ? sequence(at, end) : 0;
         if (len == 0)
             return false;
         at += len;
     }
-    return true;
 }
 
 /** A variable byte integer: bytes that it takes, 0: it is cut short, -1: it is too long or not the shortest.
@@ -276,12 +274,15 @@ int limit_connect_decode(limit_view in, limit_connect *out)
     return connect_payload(&at, end, out) ? (int)(end - in.data) : NOT_VALID;
 }
 
-int limit_puback_decode(limit_view in, uint16_t *packet_id)
+int limit_puback_decode(limit_view in, limit_ack *out)
 {
-    if (in.len < 4)
-        return 0;
-    *packet_id = (uint16_t)u16_at(in.data + 2);
-    return 4;
+    uint32_t length;
+    int head = fixed_header(in, &length);
+    if (head <= 0 || length < 2)
+        return head <= 0 ? head : NOT_VALID;
+    out->packet_id = (uint16_t)u16_at(in.data + head);
+    out->reason = length > 2 ? in.data[head + 2] : 0;
+    return head + (int)length;
 }
 
 static uint8_t *put_u16(uint8_t *to, size_t value)

@@ -57,6 +57,12 @@ typedef struct limit_connect {
     uint8_t flags;
 } limit_connect;
 
+/** PUBACK. */
+typedef struct limit_ack {
+    uint16_t packet_id;
+    uint8_t reason;
+} limit_ack;
+
 /** A stream of PUBLISH packets of 3.1.1, cut anywhere. */
 typedef struct limit_stream {
     size_t have; /**< Bytes in `stash`: the beginning of a packet. */
@@ -68,8 +74,8 @@ typedef struct limit_stream {
 int limit_publish_decode(limit_view in, limit_publish *out);
 int limit_publish5_decode(limit_view in, limit_publish5 *out);
 int limit_connect_decode(limit_view in, limit_connect *out);
-/** Bare: nothing but the length is looked at. */
-int limit_puback_decode(limit_view in, uint16_t *packet_id);
+/** Bare: nothing is looked at but whether it is all there. */
+int limit_puback_decode(limit_view in, limit_ack *out);
 /**@}*/
 
 /** @name Encoders: bytes written, -1 when the packet is not valid or does not fit. */

@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs all benchmarks, one readable report. Fails only when something does not run: ratios are shown, not judged.
+set -eu
+cd "$(dirname "$0")/.."
+BUILD_DIR=${BUILD_DIR:-build/release}
+export BUILD_DIR
+failed=0
+
+report() { # TITLE COMMAND...
+    title=$1
+    shift
+    printf '\n== %s\n$ %s\n\n' "$title" "$*"
+    "$@" || { echo "did not run: $*"; failed=1; }
+}
+
+processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+printf 'processor: %s, %s cores; %s %s\n' "$processor" "$(nproc)" "$(uname -s)" "$(uname -r)"
+printf 'compiler:  %s\n' "$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$BUILD_DIR/CMakeCache.txt" | xargs -I{} {} --version | head -n 1)"
+
+report "codec and connection, against the hand-written limit" "$BUILD_DIR/bench/bench_codec"
+report "loopback TCP, against plain write and read" "$BUILD_DIR/bench/bench_tcp"
+report "memory of an idle connection" "$BUILD_DIR/bench/bench_memory"
+report "size for a Cortex-M4" bench/size.sh
+exit "$failed"
