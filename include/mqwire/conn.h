@@ -88,7 +88,7 @@ typedef void mqw_tap(mqw_conn *conn, bool sent, const mqw_packet *packet, mqw_by
 /** Zero is the default of every field. Times are milliseconds, sizes bytes. */
 typedef struct mqw_conn_options {
     size_t size;       /**< sizeof(mqw_conn_options); 0: the first layout. */
-    uint8_t version;   /**< Version spoken until a CONNECT tells; 0: 4. */
+    uint8_t version;   /**< Version spoken until a CONNECT tells; 0: 4 (3 with MQW_POLICY_ORIGINAL). */
     uint8_t answers;   /**< MQW_ANSWER_… */
     uint8_t alias_in;  /**< RESOLVE: the topic is filled in, the alias kept as information. RAW: as on the wire (a proxy). */
     uint8_t alias_out; /**< MANUAL: the program's. RECENT: assigned by recency, up to 32 and the peer's maximum. */

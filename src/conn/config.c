@@ -16,9 +16,15 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* The original knew 3.1 only. */
+static bool is_original(const mqw_policy *policy)
+{
+    return memcmp(policy, &MQW_POLICY_ORIGINAL, sizeof *policy) == 0;
+}
+
 static void fill_in_defaults(mqw_conn_options *o)
 {
-    DEFAULT(o, version, MQW_3_1_1);
+    DEFAULT(o, version, is_original(&o->policy) ? MQW_3_1 : MQW_3_1_1);
     DEFAULT(o, max_packet_size, 1u << 20);
     DEFAULT(o, max_first_packet, 64u << 10);
     DEFAULT(o, max_stored, o->stream_over ? 1u << 20 : o->max_packet_size);
