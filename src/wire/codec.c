@@ -290,8 +290,8 @@ static inline int encode(const mqw_codec *codec, unsigned type, const void *body
     size_t size = whole ? head + payload : head;
     if (MQW__RARE(size > cap))
         return no_room(&check, size, why);
-    if (whole && payload)
-        memcpy(room + head, publish->payload.data, payload);
+    if (whole)
+        mqw__copy(room + head, publish->payload.data, payload);
     return (int)size;
 }
 

@@ -13,22 +13,28 @@
 #define MQW__COLD            __attribute__((cold, noinline))
 #define MQW__RARE(condition) __builtin_expect(!!(condition), 0)
 
+/* A cursor whose address is taken for a call must live in memory; so all calls are inlined, unless size
+ * counts. */
+#ifdef __OPTIMIZE_SIZE__
+#define MQW__INLINE inline
+#else
+#define MQW__INLINE inline __attribute__((always_inline))
+#endif
+
 /* By what one packet is judged, and what came of it. */
 typedef struct mqw__check {
-    const mqw_policy *policy;
+    const mqw_codec *codec;
     const uint8_t *body;    /* received: first byte behind the fixed header; NULL: the packet is being sent */
     const uint8_t *end;     /* received: first byte behind the packet */
     mqw_rule_set *reported; /* received: where rules go that are broken and reported */
     uint8_t *room;          /* sent: where the packet goes */
     size_t cap;
-    const char *field; /* of the failure */
-    uint32_t offset;   /* of the failure, from the first byte of the packet */
-    uint8_t rule;      /* of the failure; 0: none */
+    uint8_t header_size; /* received */
+    uint8_t first;       /* first byte of the packet */
     uint8_t version;
-    uint8_t sender;
-    uint8_t type;
-    uint8_t header_size;
-    uint8_t first; /* first byte of the packet */
+    uint8_t rule;      /* of the failure; 0: none */
+    uint32_t offset;   /* of the failure, from the first byte of the packet */
+    const char *field; /* of the failure */
 } mqw__check;
 
 /* Cursors live in the function that moves them, which hands on no more than the place: so they stay in
@@ -68,7 +74,7 @@ const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t
                              const char *field);
 
 /* The variable byte integer at the start of `in`: its size, 0: incomplete, -1: more than four bytes. */
-inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
+MQW__INLINE int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
 {
     uint32_t sum = 0;
     for (unsigned i = 0; i < 4; i++) {
@@ -85,20 +91,20 @@ inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
 
 /* ---- reading ---- */
 
-inline mqw__reader mqw__reader_at(mqw__check *check, const uint8_t *at)
+MQW__INLINE mqw__reader mqw__reader_at(mqw__check *check, const uint8_t *at)
 {
     return (mqw__reader){at, check->end, check};
 }
 
 /* A rule is broken by the field at `mark`. */
-inline void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, const char *field)
+MQW__INLINE void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, const char *field)
 {
     if (mqw__break(r->check, rule, mark, field))
         r->at = r->end;
 }
 
 /* Whether n bytes are left for the field that begins at `mark`. */
-inline bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, const char *field)
+MQW__INLINE bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, const char *field)
 {
     if (MQW__RARE((size_t)(r->end - r->at) < n)) {
         mqw__reader_break(r, MQW_RULE_TRUNCATED, mark, field);
@@ -107,24 +113,24 @@ inline bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, cons
     return true;
 }
 
-inline uint16_t mqw__load_u16(const uint8_t *at)
+MQW__INLINE uint16_t mqw__load_u16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-inline uint32_t mqw__load_u32(const uint8_t *at)
+MQW__INLINE uint32_t mqw__load_u32(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-inline uint8_t mqw__read_u8(mqw__reader *r, const char *field)
+MQW__INLINE uint8_t mqw__read_u8(mqw__reader *r, const char *field)
 {
     if (!mqw__reader_need(r, 1, r->at, field))
         return 0;
     return *r->at++;
 }
 
-inline uint16_t mqw__read_u16(mqw__reader *r, const char *field)
+MQW__INLINE uint16_t mqw__read_u16(mqw__reader *r, const char *field)
 {
     if (!mqw__reader_need(r, 2, r->at, field))
         return 0;
@@ -132,7 +138,7 @@ inline uint16_t mqw__read_u16(mqw__reader *r, const char *field)
     return mqw__load_u16(r->at - 2);
 }
 
-inline uint32_t mqw__read_u32(mqw__reader *r, const char *field)
+MQW__INLINE uint32_t mqw__read_u32(mqw__reader *r, const char *field)
 {
     if (!mqw__reader_need(r, 4, r->at, field))
         return 0;
@@ -140,7 +146,7 @@ inline uint32_t mqw__read_u32(mqw__reader *r, const char *field)
     return mqw__load_u32(r->at - 4);
 }
 
-inline uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
+MQW__INLINE uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
 {
     if (r->at < r->end && *r->at < 0x80)
         return *r->at++;
@@ -150,7 +156,7 @@ inline uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
 }
 
 /* Binary data: two bytes of length, then any bytes. */
-inline mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
+MQW__INLINE mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
 {
     const uint8_t *mark = r->at;
     mqw_bytes blob = {mark, 0};
@@ -167,21 +173,21 @@ inline mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
 }
 
 /* A UTF-8 string, unchecked. */
-inline mqw_text mqw__read_raw_text(mqw__reader *r, const char *field)
+MQW__INLINE mqw_text mqw__read_raw_text(mqw__reader *r, const char *field)
 {
     mqw_bytes blob = mqw__read_blob(r, field);
     return (mqw_text){(const char *)blob.data, blob.len};
 }
 
 /* The text that was read last, with its two bytes of length, has flaws. */
-inline void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, const char *field)
+MQW__INLINE void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, const char *field)
 {
     if (MQW__RARE(flaws != 0) && mqw__break_flaws(r->check, flaws, (const uint8_t *)text.data - 2, field))
         r->at = r->end;
 }
 
 /* A UTF-8 string. */
-inline mqw_text mqw__read_text(mqw__reader *r, const char *field)
+MQW__INLINE mqw_text mqw__read_text(mqw__reader *r, const char *field)
 {
     mqw_text text = mqw__read_raw_text(r, field);
     mqw__reader_judge(r, text, mqw__utf8_scan(text.data, text.len) & MQW__FLAWS_OF_TEXT, field);
@@ -189,7 +195,7 @@ inline mqw_text mqw__read_text(mqw__reader *r, const char *field)
 }
 
 /* All that is left. */
-inline mqw_bytes mqw__read_rest(mqw__reader *r)
+MQW__INLINE mqw_bytes mqw__read_rest(mqw__reader *r)
 {
     mqw_bytes rest = {r->at, (size_t)(r->end - r->at)};
     r->at = r->end;
@@ -197,7 +203,7 @@ inline mqw_bytes mqw__read_rest(mqw__reader *r)
 }
 
 /* A packet identifier. */
-inline uint16_t mqw__read_packet_id(mqw__reader *r)
+MQW__INLINE uint16_t mqw__read_packet_id(mqw__reader *r)
 {
     uint16_t id = mqw__read_u16(r, "packet_id");
     if (MQW__RARE(id == 0))
@@ -206,7 +212,7 @@ inline uint16_t mqw__read_packet_id(mqw__reader *r)
 }
 
 /* The packet must end here. */
-inline void mqw__reader_end(mqw__reader *r)
+MQW__INLINE void mqw__reader_end(mqw__reader *r)
 {
     if (MQW__RARE(r->at != r->end))
         mqw__reader_break(r, MQW_RULE_SURPLUS, r->at, NULL);
@@ -214,19 +220,19 @@ inline void mqw__reader_end(mqw__reader *r)
 
 /* ---- writing ---- */
 
-inline mqw__writer mqw__writer_at(mqw__check *check, size_t at)
+MQW__INLINE mqw__writer mqw__writer_at(mqw__check *check, size_t at)
 {
     return (mqw__writer){check->room, at, check->cap, check};
 }
 
 /* Bytes that a variable byte integer takes. */
-inline unsigned mqw__vbi_size(size_t value)
+MQW__INLINE unsigned mqw__vbi_size(size_t value)
 {
     return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;
 }
 
 /* Writes it to `at`; returns its size. */
-inline unsigned mqw__vbi_store(uint8_t *at, uint32_t value)
+MQW__INLINE unsigned mqw__vbi_store(uint8_t *at, uint32_t value)
 {
     unsigned size = 0;
     for (; value >= 0x80; value >>= 7)
@@ -236,21 +242,21 @@ inline unsigned mqw__vbi_store(uint8_t *at, uint32_t value)
 }
 
 /* Takes room for n bytes; NULL when they do not fit. */
-inline uint8_t *mqw__writer_take(mqw__writer *w, size_t n)
+MQW__INLINE uint8_t *mqw__writer_take(mqw__writer *w, size_t n)
 {
     size_t at = w->at;
     w->at = at + n;
     return n <= w->cap && at <= w->cap - n ? w->room + at : NULL;
 }
 
-inline void mqw__write_u8(mqw__writer *w, uint8_t value)
+MQW__INLINE void mqw__write_u8(mqw__writer *w, uint8_t value)
 {
     uint8_t *at = mqw__writer_take(w, 1);
     if (at)
         *at = value;
 }
 
-inline void mqw__write_u16(mqw__writer *w, uint16_t value)
+MQW__INLINE void mqw__write_u16(mqw__writer *w, uint16_t value)
 {
     uint8_t *at = mqw__writer_take(w, 2);
     if (at) {
@@ -259,28 +265,44 @@ inline void mqw__write_u16(mqw__writer *w, uint16_t value)
     }
 }
 
-inline void mqw__write_u32(mqw__writer *w, uint32_t value)
+MQW__INLINE void mqw__write_u32(mqw__writer *w, uint32_t value)
 {
     mqw__write_u16(w, (uint16_t)(value >> 16));
     mqw__write_u16(w, (uint16_t)value);
 }
 
-inline void mqw__write_vbi(mqw__writer *w, uint32_t value)
+MQW__INLINE void mqw__write_vbi(mqw__writer *w, uint32_t value)
 {
     uint8_t *at = mqw__writer_take(w, mqw__vbi_size(value));
     if (at)
         mqw__vbi_store(at, value);
 }
 
-inline void mqw__write_bytes(mqw__writer *w, const void *data, size_t len)
+/* Copies what is mostly short: a call of memcpy costs more than that. */
+MQW__INLINE void mqw__copy(uint8_t *to, const uint8_t *from, size_t len)
+{
+#ifndef __OPTIMIZE_SIZE__
+    enum { STEP = 16, SHORT = 128 };
+    if (len >= STEP && len <= SHORT) {
+        for (size_t i = 0; i < len - STEP; i += STEP)
+            memcpy(to + i, from + i, STEP);
+        memcpy(to + len - STEP, from + len - STEP, STEP);
+        return;
+    }
+#endif
+    if (len)
+        memcpy(to, from, len);
+}
+
+MQW__INLINE void mqw__write_bytes(mqw__writer *w, const void *data, size_t len)
 {
     uint8_t *at = mqw__writer_take(w, len);
-    if (at && len)
-        memcpy(at, data, len);
+    if (at)
+        mqw__copy(at, data, len);
 }
 
 /* Binary data: two bytes of length, then any bytes. */
-inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const char *field)
+MQW__INLINE void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const char *field)
 {
     if (MQW__RARE(len > 0xFFFF))
         mqw__refuse(w->check, MQW_RULE_TEXT_TOO_LONG, NULL, field);
@@ -292,17 +314,8 @@ inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const 
     }
 }
 
-/* A text that is refused, whatever the version, when it has flaws. */
-inline void mqw__write_checked(mqw__writer *w, mqw_text text, int rule, const char *field)
-{
-    if (MQW__RARE(rule != 0))
-        mqw__refuse(w->check, (unsigned)rule, NULL, field);
-    else
-        mqw__write_blob(w, text.data, text.len, field);
-}
-
 /* A UTF-8 string. */
-inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *field)
+MQW__INLINE void mqw__write_text(mqw__writer *w, mqw_text text, const char *field)
 {
     mqw__write_blob(w, text.data, text.len, field);
     if (MQW__RARE(w->check->rule != 0))
@@ -313,7 +326,7 @@ inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *field)
 }
 
 /* A packet identifier. */
-inline void mqw__write_packet_id(mqw__writer *w, uint16_t id)
+MQW__INLINE void mqw__write_packet_id(mqw__writer *w, uint16_t id)
 {
     if (MQW__RARE(id == 0))
         mqw__break(w->check, MQW_RULE_PACKET_ID_ZERO, NULL, "packet_id");
@@ -321,7 +334,7 @@ inline void mqw__write_packet_id(mqw__writer *w, uint16_t id)
 }
 
 /* Makes `by` bytes of room at `from`, behind which the written bytes move. */
-inline void mqw__writer_shift(mqw__writer *w, size_t from, size_t by)
+MQW__INLINE void mqw__writer_shift(mqw__writer *w, size_t from, size_t by)
 {
     size_t end = w->at;
     if (mqw__writer_take(w, by))

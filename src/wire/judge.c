@@ -49,7 +49,8 @@ bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, const char 
 {
     if (check->rule)
         return true;
-    int verdict = mqw__judge(check->policy, check->version, (mqw_rule)rule);
+    const mqw_policy *policy = check->body ? check->codec->policy : NULL;
+    int verdict = mqw__judge(policy, check->version, (mqw_rule)rule);
     if (verdict == 1)
         mqw_rule_add(check->reported, (mqw_rule)rule);
     return verdict == 2 && mqw__refuse(check, rule, at, field);

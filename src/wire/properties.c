@@ -69,9 +69,9 @@ MQW__COLD static bool misplace(mqw__check *check, uint32_t id, unsigned place, c
 static inline bool allowed(const mqw__check *check, const property *row, unsigned place)
 {
     unsigned places = 0;
-    if (check->sender != MQW_SERVER)
+    if (check->codec->sender != MQW_SERVER)
         places |= row->client;
-    if (check->sender != MQW_CLIENT)
+    if (check->codec->sender != MQW_CLIENT)
         places |= row->server;
     return (places & place) != 0;
 }
@@ -185,7 +185,7 @@ const uint8_t *mqw__properties_read(mqw__check *check, const uint8_t *at, unsign
 bool mqw__payload_break(mqw__check *check, const mqw_props *props, mqw_bytes payload, const char *field)
 {
     if (mqw_get(props, payload_format, 0) != 1 ||
-        !mqw__judge(check->policy, check->version, MQW_RULE_PAYLOAD_FORMAT))
+        !mqw__judge(check->codec->policy, check->version, MQW_RULE_PAYLOAD_FORMAT))
         return false;
     if (!(mqw__utf8_scan(payload.data, payload.len) & MQW__UTF8_ILL_FORMED))
         return false;

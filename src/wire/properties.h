@@ -27,7 +27,7 @@ MQW__COLD bool mqw__payload_break(mqw__check *check, const mqw_props *props, mqw
                                   const char *field);
 
 /* Properties where the version has them; else there are none. */
-inline void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out)
+MQW__INLINE void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out)
 {
     if (r->check->version == MQW_5_0)
         r->at = mqw__properties_read(r->check, r->at, place, out);
@@ -35,7 +35,7 @@ inline void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out)
         out->has = 0;
 }
 
-inline void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_props *props)
+MQW__INLINE void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_props *props)
 {
     if (w->check->version != MQW_5_0) {
         if (MQW__RARE(props->has != 0))
@@ -48,10 +48,10 @@ inline void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_prop
 }
 
 /* A payload whose format nobody asked to have checked is any bytes. */
-inline void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
-                                      const char *field)
+MQW__INLINE void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
+                                           const char *field)
 {
-    if (MQW__RARE(r->check->policy != NULL) && mqw__payload_break(r->check, props, payload, field))
+    if (MQW__RARE(r->check->codec->policy != NULL) && mqw__payload_break(r->check, props, payload, field))
         r->at = r->end;
 }
 
