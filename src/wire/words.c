@@ -90,36 +90,27 @@ const char *mqw_strerror(int result)
     return result > -(int)COUNT(results) ? results[-result] : "unknown result";
 }
 
+// The rule that was broken; the one without words when there is none.
+static const rule_words *rule_of(const mqw_error *error)
+{
+    return &rules[error->rule < MQW_RULE_COUNT ? error->rule : MQW_RULE_NONE];
+}
+
 const char *mqw_error_clause(const mqw_error *error)
 {
-    if (error->rule >= MQW_RULE_COUNT)
-        return "";
-    return error->version >= MQW_5_0 ? rules[error->rule].clause_5 : rules[error->rule].clause_3;
+    return error->version >= MQW_5_0 ? rule_of(error)->clause_5 : rule_of(error)->clause_3;
 }
 
 const char *mqw_error_text(const mqw_error *error)
 {
-    if (error->rule == MQW_RULE_NONE || error->rule >= MQW_RULE_COUNT)
-        return mqw_strerror(error->code);
-    return rules[error->rule].text;
+    const char *text = rule_of(error)->text;
+    return *text ? text : mqw_strerror(error->code);
 }
 
-// Where it happened, as far as that is known: ` PUBLISH topic at byte 12`.
-static void put_place(mqw__out *out, const mqw_error *error, bool with_field)
+// Whether it was found in bytes that were read, so that an offset of 0 is one too.
+static bool is_in_bytes(const mqw_error *error)
 {
-    if (error->type) {
-        mqw__put_text(out, " ");
-        mqw__put_text(out, mqw_packet_name(error->type));
-    }
-    if (with_field && error->field) {
-        mqw__put_text(out, " ");
-        mqw__put_text(out, error->field);
-    }
-    bool in_bytes = error->code == MQW_E_MALFORMED || error->code == MQW_E_PROTOCOL;
-    if (in_bytes || error->offset) {
-        mqw__put_text(out, " at byte ");
-        mqw__put_number(out, error->offset);
-    }
+    return error->code == MQW_E_MALFORMED || error->code == MQW_E_PROTOCOL;
 }
 
 // A line of text that was not understood: its error says what was expected there.
@@ -128,37 +119,48 @@ static bool is_of_scan(const mqw_error *error)
     return error->code == MQW_E_MALFORMED && error->rule == MQW_RULE_NONE && error->field;
 }
 
-static void put_details(mqw__out *out, const mqw_error *error)
+static void put_part(mqw__out *out, const char *before, const char *text)
 {
-    if (error->code == MQW_E_NO_ROOM) {
-        mqw__put_text(out, ": ");
-        mqw__put_number(out, error->offset);
-        mqw__put_text(out, " bytes are needed");
-        return;
+    mqw__put_text(out, before);
+    mqw__put_text(out, text);
+}
+
+// Where it happened, as far as that is known: `: PUBLISH topic at byte 12`.
+static void put_place(mqw__out *out, const mqw_error *error)
+{
+    const char *before = ": ";
+    if (error->type) {
+        put_part(out, before, mqw_packet_name(error->type));
+        before = " ";
     }
-    size_t before = out->at;
-    mqw__put_text(out, ":");
-    put_place(out, error, !is_of_scan(error));
-    if (is_of_scan(error)) {
-        mqw__put_text(out, ": expected ");
-        mqw__put_text(out, error->field);
-    } else if (error->rule != MQW_RULE_NONE) {
-        mqw__put_text(out, out->at > before + 1 ? ": " : " ");
-        mqw__put_text(out, mqw_error_text(error));
-    } else if (out->at == before + 1) {
-        out->at = before;
+    if (error->field && !is_of_scan(error)) {
+        put_part(out, before, error->field);
+        before = " ";
+    }
+    if (is_in_bytes(error) || error->offset) {
+        put_part(out, before, "at byte ");
+        mqw__put_number(out, error->offset);
     }
 }
 
 size_t mqw_error_print(char *out, size_t cap, const mqw_error *error)
 {
     mqw__out to = {out, cap, 0};
-    const char *clause = mqw_error_clause(error);
+    const char *text = rule_of(error)->text, *clause = mqw_error_clause(error);
     mqw__put_text(&to, mqw_strerror(error->code));
-    put_details(&to, error);
+    if (error->code == MQW_E_NO_ROOM) {
+        mqw__put_text(&to, ": ");
+        mqw__put_number(&to, error->offset);
+        mqw__put_text(&to, " bytes are needed");
+        return mqw__put_end(&to);
+    }
+    put_place(&to, error);
+    if (is_of_scan(error))
+        put_part(&to, ": expected ", error->field);
+    if (*text)
+        put_part(&to, ": ", text);
     if (*clause) {
-        mqw__put_text(&to, " [");
-        mqw__put_text(&to, clause);
+        put_part(&to, " [", clause);
         mqw__put_text(&to, "]");
     }
     return mqw__put_end(&to);
