@@ -77,6 +77,8 @@ mqw_config *mqw_config_new(const mqw_conn_options *options)
     config->refs = 1;
     config->allocator = allocator;
     config->options = o;
+    static const mqw_policy standard;
+    config->policy = memcmp(&o.policy, &standard, sizeof standard) ? &config->options.policy : NULL;
     mqw__handlers_copy(&config->handlers, o.handlers);
     return config;
 }

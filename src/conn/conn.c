@@ -140,7 +140,7 @@ int mqw__conn_fault(mqw_conn *conn, const mqw_error *error)
         return conn->blame.code;
     conn->flags |= MQW__FAULTED;
     bool hears = error->code != MQW_E_END && error->code != MQW_E_STREAM && conn->role != MQW_ANY &&
-                 !(conn->flags & (MQW__STREAM_OUT | MQW__WE_ENDED | MQW__PEER_ENDED));
+                 !(conn->flags & (MQW__STREAM_OUT | MQW__DEAF | MQW__PEER_ENDED));
     if (hears && (error->type == MQW_CONNECT && conn->state == MQW_STATE_NEW ? error->version : conn->version) == MQW_5_0)
         answer_5(conn, error);
     else if (hears)

@@ -134,30 +134,42 @@ static int answer_now(mqw_conn *conn)
 }
 
 /* The trial of a packet received, and what follows from it. `start`: where it began in the stream. */
-static int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t start)
+static int judge(mqw_conn *conn, mqw_packet *packet, uint64_t start)
 {
-    if (conn->role != MQW_ANY) {
-        mqw__trial trial = {&packet->violations, (uint8_t)mqw__conn_peer(conn), (uint8_t)packet->type, 0, NULL};
+    mqw_role sender = mqw__conn_peer(conn);
+    int type = (int)packet->type;
+    if (sender != MQW_ANY) {
+        mqw__trial trial = {&packet->violations, (uint8_t)sender, (uint8_t)type, 0, NULL};
         if (!mqw__rules_allow(conn, &trial, &packet->connect) || !mqw__limits_allow(conn, &trial, &packet->connect))
             return fault_of_trial(conn, &trial, start);
     }
-    mqw_role sender = mqw__conn_peer(conn);
-    if ((1u << packet->type) & (MQW_IN_CONNECT | MQW_IN_CONNACK | MQW_IN_DISCONNECT))
-        mqw__rules_passed(conn, sender, (int)packet->type, &packet->connect);
-    mqw__limits_passed(conn, sender, (int)packet->type, &packet->connect);
-    if (packet->type == MQW_PUBLISH && conn->version == MQW_5_0 && mqw_has(&packet->publish.props, topic_alias) &&
-        conn->role != MQW_ANY && mqw__alias_resolve(conn, &packet->publish) < 0)
+    mqw__rules_passed(conn, sender, type, &packet->connect);
+    mqw__limits_passed(conn, sender, type, &packet->connect);
+    bool alias = type == MQW_PUBLISH && conn->version == MQW_5_0 && sender != MQW_ANY &&
+                 mqw_has(&packet->publish.props, topic_alias);
+    if (alias && mqw__alias_resolve(conn, &packet->publish) < 0)
         return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
+    return 0;
+}
+
+static int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t start)
+{
+    if (!mqw__free_to_say(conn, (int)packet->type)) {
+        int rc = judge(conn, packet, start);
+        if (rc < 0)
+            return rc;
+    }
     conn->packets_received++;
     alive(conn);
-    if (conn->config->options.tap)
-        conn->config->options.tap(conn, false, packet, raw, conn->config->options.tap_ctx);
-    return conn->config->options.answers ? plan_answer(conn, packet) : 1;
+    const mqw_conn_options *o = &conn->config->options;
+    if (o->tap)
+        o->tap(conn, false, packet, raw, o->tap_ctx);
+    return o->answers ? plan_answer(conn, packet) : 1;
 }
 
 static int decode(mqw_conn *conn, const mqw__header *header, const uint8_t *at, mqw_packet *out, uint64_t start)
 {
-    mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), &conn->config->options.policy};
+    mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), conn->config->policy};
     mqw_error why;
     if (mqw__decode_body(&codec, header, at + header->size, out, &why) < 0)
         return fault_at(conn, &why, start);
@@ -168,7 +180,7 @@ static int decode(mqw_conn *conn, const mqw__header *header, const uint8_t *at, 
 
 static int begin_pieces(mqw_conn *conn, const mqw__header *header, uint32_t head, mqw_packet *out, uint64_t start)
 {
-    mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), &conn->config->options.policy};
+    mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), conn->config->policy};
     mqw_error why;
     mqw__extra *extra = mqw__conn_extra(conn);
     if (!extra)
@@ -212,7 +224,7 @@ static int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
     return 2;
 }
 
-/* ---- the long way: the packet is not whole in `in`, or something special is on ---- */
+/* ---- a packet that is not whole in the input ---- */
 
 static uint32_t packet_limit(mqw_conn *conn)
 {
@@ -326,29 +338,12 @@ static int prepare(mqw_conn *conn, mqw_bytes *in)
     }
     if (conn->flags & MQW__FAULTED)
         return conn->blame.code;
-    if (conn->flags & (MQW__WE_ENDED | MQW__SHUT) || conn->state == MQW_STATE_UNSUPPORTED) {
+    if (conn->flags & (MQW__DEAF | MQW__SHUT)) {
         conn->bytes_received += in->len;
         *in = (mqw_bytes){in->data + in->len, 0};
         return 0;
     }
     return conn->flags & MQW__PAUSED ? 0 : 1;
-}
-
-static int recv_long(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
-{
-    int rc = prepare(conn, in);
-    if (rc <= 0)
-        return rc;
-    if (conn->flags & MQW__STREAM_IN)
-        return next_piece(conn, in, out);
-    if (in->len == 0 && conn->stash_len == 0) {
-        mqw__input_clear(conn);
-        return 0;
-    }
-    rc = recv_stashed(conn, in, out);
-    if (rc == 0)
-        alive_by_bytes(conn);
-    return rc;
 }
 
 /* The first byte of a conversation as it should be; others are looked at more closely. */
@@ -357,17 +352,41 @@ static bool opens(uint8_t first)
     return first == MQW_CONNECT << 4 || first == MQW_CONNACK << 4;
 }
 
+/* Whether `in` starts with a packet that can be decoded where it lies. */
+static bool whole(mqw_conn *conn, mqw_bytes in, mqw__header *header)
+{
+    uint32_t over = conn->config->options.stream_over;
+    return conn->stash_len == 0 && mqw__header_read(in, header) > 0 && in.len - header->size >= header->length &&
+           header->size + header->length <= packet_limit(conn) && (!over || header->length <= over) &&
+           (conn->packets_received || opens(header->first));
+}
+
+/* The packet is not whole in `in`, or it needs a closer look. */
+static int recv_cut(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
+{
+    if (in->len == 0 && conn->stash_len == 0) {
+        mqw__input_clear(conn);
+        return 0;
+    }
+    int rc = recv_stashed(conn, in, out);
+    if (rc == 0)
+        alive_by_bytes(conn);
+    return rc;
+}
+
 int mqw_conn_recv(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
+    if (conn->flags & MQW__RECV_SLOW) {
+        int rc = prepare(conn, in);
+        if (rc <= 0)
+            return rc;
+        if (conn->flags & MQW__STREAM_IN)
+            return next_piece(conn, in, out);
+    }
     mqw__header header;
-    if ((conn->flags & MQW__RECV_SLOW) || conn->stash_len || conn->state == MQW_STATE_UNSUPPORTED ||
-        mqw__header_read(*in, &header) <= 0)
-        return recv_long(conn, in, out);
+    if (!whole(conn, *in, &header))
+        return recv_cut(conn, in, out);
     uint32_t total = header.size + header.length;
-    const mqw_conn_options *o = &conn->config->options;
-    if (total > in->len || total > packet_limit(conn) || (o->stream_over && header.length > o->stream_over) ||
-        (conn->packets_received == 0 && !opens(header.first)))
-        return recv_long(conn, in, out);
     const uint8_t *at = in->data;
     uint64_t start = conn->bytes_received;
     in->data += total;
@@ -381,7 +400,7 @@ int mqw_conn_end(mqw_conn *conn)
     if (conn->flags & MQW__FAULTED)
         return conn->blame.code;
     bool inside = (conn->stash_len && !(conn->flags & MQW__IN_STASH)) || (conn->flags & MQW__STREAM_IN);
-    if (inside && !(conn->flags & (MQW__WE_ENDED | MQW__SHUT)))
+    if (inside && !(conn->flags & (MQW__DEAF | MQW__SHUT)))
         return mqw__conn_fault_by_rule(conn, MQW_RULE_STREAM_ENDED, MQW_E_END);
     conn->state = MQW_STATE_ENDED;
     conn->flags |= MQW__PEER_ENDED;

@@ -34,6 +34,7 @@ struct mqw_config {
     uint64_t held; /* bytes of output, of unfinished packets and of topic aliases, all connections together */
     mqw_allocator allocator;
     mqw_conn_options options; /* defaults filled in */
+    const mqw_policy *policy; /* NULL: the standard, nothing else */
     mqw_handlers handlers;
 };
 
@@ -65,7 +66,7 @@ enum {
 enum {
     MQW__FAULTED = 0x0001,     /* the peer's fault ended it */
     MQW__FAULT_TOLD = 0x0002,  /* the error handler has heard of it */
-    MQW__WE_ENDED = 0x0004,    /* we sent DISCONNECT or a refusal: what still comes is thrown away */
+    MQW__DEAF = 0x0004,        /* what still comes is thrown away: we ended it, or nobody knows its version */
     MQW__PEER_ENDED = 0x0008,  /* the peer sent DISCONNECT or a refusal: sends are closed */
     MQW__SHUT = 0x0010,        /* the program closes */
     MQW__PAUSED = 0x0020,
@@ -83,7 +84,7 @@ enum {
 
 /* While one of these is set recv takes the long way. */
 #define MQW__RECV_SLOW                                                                                       \
-    (MQW__FAULTED | MQW__WE_ENDED | MQW__SHUT | MQW__PAUSED | MQW__IN_STASH | MQW__STREAM_IN | MQW__ACK_DUE)
+    (MQW__FAULTED | MQW__DEAF | MQW__SHUT | MQW__PAUSED | MQW__IN_STASH | MQW__STREAM_IN | MQW__ACK_DUE)
 
 /* A fault, a refusal or a misuse, without the room that mqw_error takes. */
 typedef struct mqw__blame {

@@ -55,7 +55,7 @@ static mqw_rule turn_rule(unsigned state, bool server, int type)
 
 bool mqw__trial_breaks(const mqw_conn *conn, mqw__trial *trial, mqw_rule rule, const char *field)
 {
-    int verdict = mqw__judge(&conn->config->options.policy, conn->version, rule);
+    int verdict = mqw__judge(conn->config->policy, conn->version, rule);
     if (verdict == 1 && trial->reported)
         mqw_rule_add(trial->reported, rule);
     if (verdict != 2)
@@ -161,6 +161,10 @@ void mqw__rules_passed(mqw_conn *conn, mqw_role sender, int type, const void *bo
     } else {
         return;
     }
-    if (conn->state >= MQW_STATE_REFUSED && conn->role != MQW_ANY)
-        conn->flags |= ours ? MQW__WE_ENDED : MQW__PEER_ENDED;
+    if (conn->role == MQW_ANY)
+        return;
+    if (conn->state >= MQW_STATE_REFUSED)
+        conn->flags |= ours ? MQW__DEAF : MQW__PEER_ENDED;
+    else if (conn->state == MQW_STATE_UNSUPPORTED)
+        conn->flags |= MQW__DEAF;
 }

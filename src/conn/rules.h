@@ -22,6 +22,12 @@ bool mqw__rules_allow(const mqw_conn *conn, mqw__trial *trial, const void *body)
 /* It has passed: the state of the connection follows. */
 void mqw__rules_passed(mqw_conn *conn, mqw_role sender, int type, const void *body);
 
+/* Once open, either side may PUBLISH, and before 5.0 nothing more was agreed about it: there is nothing to judge. */
+static inline bool mqw__free_to_say(const mqw_conn *conn, int type)
+{
+    return type == MQW_PUBLISH && conn->state == MQW_STATE_OPEN && conn->version != MQW_5_0;
+}
+
 /* limits.c: the same for what the peers agreed. */
 bool mqw__limits_allow(const mqw_conn *conn, mqw__trial *trial, const void *body);
 void mqw__limits_passed(mqw_conn *conn, mqw_role sender, int type, const void *body);

@@ -51,7 +51,7 @@ static int refuse_by_rule(mqw_conn *conn, const mqw__sending *s, int rule, const
     mqw_error why;
     int code = mqw__refusal(&why, &codec, (mqw_rule)rule, s->type, field);
     bool tolerated = mqw__rule(rule)->standing != MQW__ALWAYS &&
-                     mqw__judge(&conn->config->options.policy, conn->version, (mqw_rule)rule) != 2;
+                     mqw__judge(conn->config->policy, conn->version, (mqw_rule)rule) != 2;
     if (code == MQW_E_MISUSE && (!s->typed || tolerated))
         code = MQW_E_REFUSED;
     return mqw__conn_refuse(conn, code, rule, s->type, field);
@@ -252,11 +252,9 @@ static int take(mqw_conn *conn, const mqw__sending *s, mqw__chunk *fresh, size_t
 
 /* ---- it is queued: what follows ---- */
 
-static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes head, mqw_bytes payload)
+MQW__COLD static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes head, mqw_bytes payload)
 {
     const mqw_conn_options *o = &conn->config->options;
-    if (!o->tap)
-        return;
     mqw_packet packet = {.type = (mqw_packet_type)s->type, .length = (uint32_t)(head.len + payload.len)};
     if (body_size[s->type])
         memcpy(&packet.connect, s->body, body_size[s->type]);
@@ -298,6 +296,8 @@ static void follow(mqw_conn *conn, const mqw__sending *s)
 {
     mqw_role role = (mqw_role)conn->role;
     conn->last_sent = (uint32_t)conn->now;
+    if (mqw__free_to_say(conn, s->type))
+        return;
     if ((1u << s->type) & (MQW_IN_CONNECT | MQW_IN_CONNACK | MQW_IN_DISCONNECT)) {
         mqw__rules_passed(conn, role, s->type, s->body);
         conn->last_received = s->type == MQW_DISCONNECT ? conn->last_received : (uint32_t)conn->now;
@@ -335,7 +335,8 @@ static int queue_packet(mqw_conn *conn, mqw__sending *s)
         mqw__queue_mark(target(conn));
     conn->packets_queued += !s->open_end;
     conn->bytes_queued += (uint64_t)len + (s->open_end ? 0 : payload.len);
-    tell_tap(conn, s, (mqw_bytes){at, (size_t)len}, payload);
+    if (conn->config->options.tap)
+        tell_tap(conn, s, (mqw_bytes){at, (size_t)len}, payload);
     wake_link(conn, was_empty);
     follow(conn, s);
     wake(conn, was_empty);
@@ -345,10 +346,11 @@ static int queue_packet(mqw_conn *conn, mqw__sending *s)
 static int send_packet(mqw_conn *conn, mqw__sending *s)
 {
     int rc = closed(conn);
-    if (rc == 0)
+    if (rc == 0 && !mqw__free_to_say(conn, s->type)) {
         rc = trial(conn, s);
-    if (rc == 0)
-        rc = prepare(conn, s);
+        if (rc == 0)
+            rc = prepare(conn, s);
+    }
     return rc == 0 ? queue_packet(conn, s) : rc;
 }
 
@@ -384,7 +386,8 @@ int mqw__conn_reply(mqw_conn *conn, int type, const void *body)
     conn->packets_queued++;
     conn->bytes_queued += (uint64_t)len;
     mqw__sending s = {.body = body, .type = (uint8_t)type};
-    tell_tap(conn, &s, (mqw_bytes){bytes, (size_t)len}, (mqw_bytes){NULL, 0});
+    if (conn->config->options.tap)
+        tell_tap(conn, &s, (mqw_bytes){bytes, (size_t)len}, (mqw_bytes){NULL, 0});
     wake_link(conn, was_empty);
     wake(conn, was_empty);
     return 0;
