@@ -345,6 +345,69 @@ static void short_form_names_reasons(void **state)
     prints_short(&p, "DISCONNECT reason=0x77 (unknown reason code)");
 }
 
+// What was decoded into memory of any content prints as what was encoded.
+static void decoded_packets(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t version, sender;
+        const char *line;
+    } cases[] = {
+        {3, MQW_CLIENT, "CONNECT version=3 bridge client_id=\"c\""},
+        {4, MQW_CLIENT, "CONNECT version=4 client_id=\"\" clean_start username=\"\" password=\"\""},
+        {5, MQW_CLIENT,
+         "CONNECT version=5 client_id=\"c\" keep_alive=65535 will.topic=\"w\" will.payload=0x00 will.qos=2 will.retain "
+         "password=\"p\" will.payload_format=0 will.message_expiry=1 will.content_type=\"t\" will.response_topic=\"r\" "
+         "will.correlation_data=\"\" will.will_delay=7 will.user=\"a\":\"b\" session_expiry=0 auth_method=\"m\" "
+         "auth_data=\"d\" request_problem_info=0 request_response_info=1 receive_maximum=1 topic_alias_maximum=65535 "
+         "user=\"c\":\"d\" user=\"c\":\"\" maximum_packet_size=1"},
+        {3, MQW_SERVER, "CONNACK reason=0x05"},
+        {4, MQW_SERVER, "CONNACK session_present reason=0x00"},
+        {5, MQW_SERVER,
+         "CONNACK reason=0x9d session_expiry=1 assigned_client_id=\"i\" server_keep_alive=2 auth_method=\"m\" "
+         "auth_data=0xff response_info=\"ri\" server_reference=\"sr\" reason_string=\"rs\" receive_maximum=3 "
+         "topic_alias_maximum=4 maximum_qos=1 retain_available=0 user=\"k\":\"v\" maximum_packet_size=5 "
+         "wildcards_available=0 subscription_ids_available=1 shared_available=0"},
+        {4, MQW_CLIENT, "PUBLISH topic=\"a/b\" payload=\"\" qos=1 packet_id=7 retain dup"},
+        {5, MQW_SERVER,
+         "PUBLISH topic=\"\" payload=\"hi\" payload_format=1 subscription_id=5 subscription_id=268435455 topic_alias=3 "
+         "user=\"k\":\"v\" user=\"k\":\"w\""},
+        {4, MQW_CLIENT, "PUBACK packet_id=7"},
+        {5, MQW_CLIENT, "PUBREC packet_id=7 reason=0x87"},
+        {3, MQW_CLIENT, "PUBREL packet_id=7 dup"},
+        {5, MQW_CLIENT, "PUBREL packet_id=7 reason=0x92 reason_string=\"?\""},
+        {5, MQW_SERVER, "PUBCOMP packet_id=65535 user=\"\":\"\""},
+        {3, MQW_CLIENT, "SUBSCRIBE packet_id=6 dup filter=\"a\":0"},
+        {5, MQW_CLIENT,
+         "SUBSCRIBE packet_id=6 filter=\"a/#\":1 filter=\"b\":2:no_local:retain_as_published:retain_handling=1 "
+         "subscription_id=1 user=\"k\":\"v\""},
+        {4, MQW_SERVER, "SUBACK packet_id=6 reasons=0x00,0x01,0x02,0x80"},
+        {5, MQW_CLIENT, "UNSUBSCRIBE packet_id=7 filter=\"tfst\" filter=\"test\" user=\"k\":\"v\""},
+        {4, MQW_SERVER, "UNSUBACK packet_id=7"},
+        {5, MQW_SERVER, "UNSUBACK packet_id=7 reasons=0x11 reason_string=\"r\""},
+        {4, MQW_CLIENT, "PINGREQ"},
+        {5, MQW_SERVER, "PINGRESP"},
+        {4, MQW_CLIENT, "DISCONNECT"},
+        {5, MQW_SERVER, "DISCONNECT reason=0x9c server_reference=\"elsewhere\" reason_string=\"\""},
+        {5, MQW_CLIENT, "DISCONNECT reason=0x04 session_expiry=1"},
+        {5, MQW_SERVER, "AUTH reason=0x18 auth_method=\"X\" auth_data=\"\""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        mqw_codec codec = {.version = cases[i].version, .sender = cases[i].sender};
+        mqw_packet p, *decoded = malloc(sizeof(*decoded));
+        uint8_t *room = scan_good(cases[i].line, &p), wire[1024];
+        mqw_error why;
+        assert_non_null(decoded);
+        int size = mqw_encode(&codec, &p, wire, sizeof(wire), &why);
+        if (size < 0)
+            fail_msg("%s: %s", cases[i].line, mqw_error_text(&why));
+        assert_int_equal(mqw_decode(&codec, (mqw_bytes){wire, (size_t)size}, decoded, &why), size);
+        prints(decoded, cases[i].line);
+        free(decoded);
+        free(room);
+    }
+}
+
 // As snprintf: whatever the room, the same length, and a NUL at its end.
 static void room_too_small(void **state)
 {
@@ -403,6 +466,7 @@ int main(void)
         cmocka_unit_test(short_form_cuts),
         cmocka_unit_test(short_form_of_lists),
         cmocka_unit_test(short_form_names_reasons),
+        cmocka_unit_test(decoded_packets),
         cmocka_unit_test(room_too_small),
         cmocka_unit_test(broken_lists),
         cmocka_unit_test(indeterminate_fields),
