@@ -12,18 +12,17 @@
 
 enum { BLOCK = 16 };
 
-/* Marks the bytes that are not plain: outside ' ' to '~' (moved to the lower end of the signed numbers, to
- * ask once), or + or #, which differ in one bit. */
+/* Leaves 0 of the bytes that are plain: from ' ' to '~', and neither + nor #, which differ in one bit. */
 static inline __m128i odd_bytes(__m128i v)
 {
-    __m128i outside = _mm_cmpgt_epi8(_mm_add_epi8(v, _mm_set1_epi8(0x60)), _mm_set1_epi8('~' - 0x100 + 0x60));
+    __m128i outside = _mm_subs_epu8(_mm_sub_epi8(v, _mm_set1_epi8(' ')), _mm_set1_epi8('~' - ' '));
     __m128i wild = _mm_cmpeq_epi8(_mm_and_si128(v, _mm_set1_epi8(~('+' ^ '#'))), _mm_set1_epi8('#'));
     return _mm_or_si128(outside, wild);
 }
 
 static inline bool none(__m128i odd)
 {
-    return _mm_movemask_epi8(odd) == 0;
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(odd, _mm_setzero_si128())) == 0xFFFF;
 }
 
 static inline __m128i load(const uint8_t *at)
@@ -53,11 +52,12 @@ static inline bool short_is_plain(const uint8_t *at, size_t len)
     return none(odd_bytes(_mm_set_epi32((int)head, (int)tail, (int)head, (int)tail)));
 }
 
-/* A text of at least a block: as above, and in one question where it is not longer than two blocks. */
+/* A text of at least a block: as above, and in one question. */
 static inline bool long_is_plain(const uint8_t *at, size_t len)
 {
-    __m128i odd = odd_bytes(load(at + len - BLOCK));
-    for (; len > BLOCK; len -= BLOCK, at += BLOCK)
+    const uint8_t *last = at + len - BLOCK;
+    __m128i odd = _mm_or_si128(odd_bytes(load(at)), odd_bytes(load(last)));
+    for (at += BLOCK; at < last; at += BLOCK)
         odd = _mm_or_si128(odd, odd_bytes(load(at)));
     return none(odd);
 }

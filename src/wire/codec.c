@@ -12,7 +12,7 @@ typedef struct packet_row {
 static const packet_row packets[16] = {
     [MQW_CONNECT] = {mqw__connect_read, mqw__connect_write},
     [MQW_CONNACK] = {mqw__connack_read, mqw__connack_write},
-    [MQW_PUBLISH] = {mqw__publish_read, mqw__publish_write},
+    [MQW_PUBLISH] = {NULL, NULL}, /* called directly */
     [MQW_PUBACK] = {mqw__ack_read, mqw__ack_write},
     [MQW_PUBREC] = {mqw__ack_read, mqw__ack_write},
     [MQW_PUBREL] = {mqw__ack_read, mqw__ack_write},
@@ -54,6 +54,7 @@ extern inline bool mqw__read_dup(const mqw__reader *r);
 extern inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason);
 extern inline uint8_t mqw__read_reason(mqw__reader *r);
 extern inline void mqw__write_reason(mqw__writer *w, uint8_t reason);
+extern inline void mqw__write_header(mqw__writer *w, unsigned guess, size_t tail);
 
 /* ---- decoding ---- */
 
@@ -218,45 +219,39 @@ static uint8_t version_of(const mqw_codec *codec, unsigned type, const void *bod
     return version ? version : MQW_3_1_1;
 }
 
-static bool begin(mqw__check *check, unsigned type)
+static inline bool begin(mqw__check *check, unsigned type)
 {
-    check->first = (uint8_t)(type << 4 | headers[type].flags);
+    check->first = 0;
+    if (MQW__RARE(type < MQW_CONNECT || type > MQW_AUTH))
+        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "type");
+    check->first = (uint8_t)(type << 4);
     if (MQW__RARE(!version_known(check->version)))
         return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "version");
+    if (type == MQW_PUBLISH)
+        return true;
+    check->first |= headers[type].flags;
     if (MQW__RARE(!type_known(check->version, type)))
         return !mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, NULL);
     return true;
 }
 
-/* Bytes behind the head: a payload, or what will follow in pieces. */
-static size_t payload_size(mqw__check *check, const mqw_publish *in, bool whole)
+void mqw__refuse_size(mqw__check *check)
 {
-    if (MQW__RARE(in->payload.len > MQW_LENGTH_MAX))
-        return MQW_LENGTH_MAX + (size_t)1;
-    if (!whole)
-        return in->payload.len + in->payload_left;
-    if (MQW__RARE(in->payload_left != 0))
-        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload_left");
-    if (MQW__RARE(!in->payload.data && in->payload.len))
-        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload");
-    return in->payload.len;
+    bool to_client = check->codec->sender == MQW_SERVER;
+    mqw__refuse(check, to_client ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER, NULL, NULL);
 }
 
-/* Writes the fixed header in front of a body that was written behind room for `guess` bytes of length, which
- * are never too many. */
-static inline void finish(mqw__writer *w, unsigned guess, size_t length)
+/* Every packet but PUBLISH. */
+static size_t write_other(mqw__check *check, const void *body)
 {
-    unsigned size = mqw__vbi_size(length);
-    if (MQW__RARE(size > guess))
-        mqw__writer_shift(w, 1 + (size_t)guess, size - guess);
-    if (w->at <= w->cap) {
-        w->room[0] = w->check->first;
-        mqw__vbi_store(w->room + 1, (uint32_t)length);
-    }
+    mqw__writer w = mqw__writer_at(check, 2);
+    w.at = packets[mqw__type(check)].write(check, w.at, body);
+    mqw__write_header(&w, 1, 0);
+    return w.at;
 }
 
-static inline int encode(const mqw_codec *codec, unsigned type, const void *body, uint8_t *room, size_t cap,
-                         bool whole, mqw_error *why)
+int mqw__encode_checked(const mqw_codec *codec, unsigned type, const void *body, bool whole, uint8_t *room,
+                        size_t cap, mqw_error *why)
 {
     mqw__check check;
     check.codec = codec;
@@ -267,55 +262,35 @@ static inline int encode(const mqw_codec *codec, unsigned type, const void *body
     check.version = version_of(codec, type, body);
     if (MQW__RARE(!begin(&check, type)))
         return encode_failed(&check, why);
-    mqw__writer w = mqw__writer_at(&check, 2);
-    const mqw_publish *publish = body;
-    size_t payload = 0;
-    unsigned guess = 1;
-    if (type == MQW_PUBLISH) {
-        payload = payload_size(&check, publish, whole);
-        guess = mqw__vbi_size(2 + publish->topic.len + payload);
-        w.at = mqw__publish_write(&check, 1 + (size_t)guess, publish);
-    } else {
-        w.at = packets[type].write(&check, 2, body);
-    }
-    size_t length = w.at - 1 - guess + payload;
-    if (MQW__RARE(length > MQW_LENGTH_MAX))
-        mqw__refuse(&check,
-                    codec->sender == MQW_SERVER ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER,
-                    NULL, NULL);
+    size_t size = type == MQW_PUBLISH ? mqw__publish_write(&check, body, whole) : write_other(&check, body);
     if (MQW__RARE(check.rule != 0))
         return encode_failed(&check, why);
-    finish(&w, guess, length);
-    size_t head = w.at;
-    size_t size = whole ? head + payload : head;
-    if (MQW__RARE(size > cap))
-        return no_room(&check, size, why);
-    if (whole)
-        mqw__copy(room + head, publish->payload.data, payload);
-    return (int)size;
+    return MQW__RARE(size > cap) ? no_room(&check, size, why) : (int)size;
 }
+
+#ifdef __OPTIMIZE_SIZE__
+static const bool quick = false;
+#else
+static const bool quick = true;
+#endif
 
 int mqw__encode(const mqw_codec *codec, int type, const void *body, bool whole, uint8_t *room, size_t cap,
                 mqw_error *why)
 {
-    return encode(codec, (unsigned)type, body, room, cap, whole, why);
-}
-
-static int encode_any(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap, bool whole,
-                      mqw_error *why)
-{
-    if (MQW__RARE(packet->type < MQW_CONNECT || packet->type > MQW_AUTH))
-        return mqw__refusal(why, codec, MQW_RULE_FIELD_RANGE, 0, "type");
-    return encode(codec, (unsigned)packet->type, &packet->connect, room, cap, whole, why);
+    if (quick && type == MQW_PUBLISH && whole)
+        return mqw__publish_encode(codec, body, room, cap, why);
+    return mqw__encode_checked(codec, (unsigned)type, body, whole, room, cap, why);
 }
 
 int mqw_encode(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap, mqw_error *why)
 {
-    return encode_any(codec, packet, room, cap, true, why);
+    if (quick && packet->type == MQW_PUBLISH)
+        return mqw__publish_encode(codec, &packet->publish, room, cap, why);
+    return mqw__encode_checked(codec, (unsigned)packet->type, &packet->connect, true, room, cap, why);
 }
 
 int mqw_encode_head(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap,
                     mqw_error *why)
 {
-    return encode_any(codec, packet, room, cap, false, why);
+    return mqw__encode_checked(codec, (unsigned)packet->type, &packet->connect, false, room, cap, why);
 }

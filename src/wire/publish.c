@@ -39,7 +39,7 @@ void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     mqw__reader_judge_payload(&r, &out->props, payload, "payload");
 }
 
-static void write_flags(mqw__writer *w, const mqw_publish *in)
+static inline void write_flags(mqw__writer *w, const mqw_publish *in)
 {
     if (MQW__RARE(in->qos > 2))
         mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "qos");
@@ -48,7 +48,7 @@ static void write_flags(mqw__writer *w, const mqw_publish *in)
     w->check->first |= (uint8_t)((in->dup ? 8u : 0) | (unsigned)in->qos << 1 | (in->retain ? 1u : 0));
 }
 
-static void write_packet_id(mqw__writer *w, const mqw_publish *in)
+static inline void write_packet_id(mqw__writer *w, const mqw_publish *in)
 {
     if (in->qos)
         mqw__write_packet_id(w, in->packet_id);
@@ -56,16 +56,89 @@ static void write_packet_id(mqw__writer *w, const mqw_publish *in)
         mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "packet_id");
 }
 
-size_t mqw__publish_write(mqw__check *check, size_t at, const void *body)
+/* Bytes behind the head: the payload, or what will follow in pieces. */
+static inline size_t payload_size(mqw__check *check, const mqw_publish *in, bool whole)
 {
-    mqw__writer w = mqw__writer_at(check, at);
-    const mqw_publish *in = body;
+    size_t size = in->payload.len;
+    if (MQW__RARE(size > MQW_LENGTH_MAX))
+        return MQW_LENGTH_MAX;
+    if (!whole)
+        return size + in->payload_left;
+    if (MQW__RARE(in->payload_left != 0))
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload_left");
+    if (MQW__RARE(!in->payload.data && size))
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload");
+    return size;
+}
+
+size_t mqw__publish_write(mqw__check *check, const mqw_publish *in, bool whole)
+{
+    size_t payload = payload_size(check, in, whole);
+    unsigned guess = mqw__vbi_size(2 + in->topic.len + payload);
+    mqw__writer w = mqw__writer_at(check, 1 + (size_t)guess);
     write_flags(&w, in);
     mqw__write_topic(&w, in->topic, has_alias(in), "topic");
     write_packet_id(&w, in);
     mqw__write_properties(&w, MQW_IN_PUBLISH, &in->props);
+    mqw__write_header(&w, guess, payload);
+    if (whole && !MQW__RARE(check->rule != 0))
+        mqw__write_bytes(&w, in->payload.data, payload);
     return w.at;
 }
+
+#ifndef __OPTIMIZE_SIZE__
+
+static inline uint8_t *put_u16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+    return at + 2;
+}
+
+/* Largest Remaining Length of two bytes. */
+enum { PLAIN_MAX = 0x3FFF };
+
+/* Remaining Length of a PUBLISH with which nothing is wrong or unusual; 0: something is. */
+static inline size_t plain_length(uint8_t version, const mqw_publish *in)
+{
+    size_t topic = in->topic.len;
+    size_t payload = in->payload.len;
+    bool id = in->qos != 0;
+    if ((in->props.has | in->payload_left) != 0 || in->qos > 2 || id != (in->packet_id != 0) ||
+        (in->dup && !id))
+        return 0;
+    if (topic == 0 || topic > PLAIN_MAX || !in->topic.data || payload > PLAIN_MAX ||
+        (!in->payload.data && payload))
+        return 0;
+    if (version < MQW_3_1 || version > MQW_5_0 || mqw__utf8_scan(in->topic.data, topic) != 0)
+        return 0;
+    return 2 + topic + (id ? 2u : 0) + (version == MQW_5_0) + payload;
+}
+
+int mqw__publish_encode(const mqw_codec *codec, const mqw_publish *in, uint8_t *room, size_t cap,
+                        mqw_error *why)
+{
+    uint8_t version = mqw__version(codec);
+    size_t length = plain_length(version, in);
+    if (length == 0 || length > PLAIN_MAX || length + 3 > cap)
+        return mqw__encode_checked(codec, MQW_PUBLISH, in, true, room, cap, why);
+    uint8_t *at = room;
+    *at++ = (uint8_t)(MQW_PUBLISH << 4 | (in->dup ? 8 : 0) | in->qos << 1 | in->retain);
+    if (length >= 0x80)
+        *at++ = (uint8_t)(length | 0x80);
+    *at++ = (uint8_t)(length >= 0x80 ? length >> 7 : length);
+    at = put_u16(at, (uint16_t)in->topic.len);
+    mqw__copy(at, (const uint8_t *)in->topic.data, in->topic.len);
+    at += in->topic.len;
+    if (in->qos)
+        at = put_u16(at, in->packet_id);
+    if (version == MQW_5_0)
+        *at++ = 0;
+    mqw__copy(at, in->payload.data, in->payload.len);
+    return (int)(at - room) + (int)in->payload.len;
+}
+
+#endif
 
 int mqw__publish_head_size(uint8_t version, const mqw__header *header, mqw_bytes body_so_far, uint32_t *need)
 {
