@@ -95,7 +95,7 @@ typedef struct mqw_conn_options {
     uint8_t on_misuse; /**< RETURN_ONLY: the error handler does not hear of misuse. */
     mqw_policy policy;
     uint32_t max_packet_size;  /**< Largest packet taken; default 1 MiB. */
-    uint32_t max_first_packet; /**< The same until a CONNECT was accepted; default 64 KiB, at most max_packet_size. */
+    uint32_t max_first_packet; /**< The same at a server until it accepts a CONNECT; default 64 KiB, at most max_packet_size. */
     uint32_t stream_over;      /**< A PUBLISH with a larger payload arrives in pieces; 0: never. */
     uint32_t max_stored;       /**< With stream_over: most bytes kept of one packet; default 1 MiB. */
     uint32_t max_output;       /**< Most bytes waiting to leave; default 16 MiB. */

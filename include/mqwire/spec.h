@@ -192,8 +192,8 @@ typedef enum mqw_role { MQW_ANY = 0, MQW_CLIENT = 1, MQW_SERVER = 2 } mqw_role;
     X(TOPIC_WILDCARD,      "MQTT-3.3.2-2",  "MQTT-3.3.2-2",  3, 5, 0x90, CONTENT, REFUSE, "topic name contains a wildcard") \
     X(RESPONSE_TOPIC,      "",              "MQTT-3.3.2-14", 5, 5, 0x82, CONTENT, REFUSE, "response topic is empty or contains a wildcard") \
     X(FILTER_EMPTY,        "MQTT-4.7.3-1",  "MQTT-4.7.3-1",  3, 5, 0x8F, CONTENT, REFUSE, "topic filter is empty") \
-    X(FILTER_HASH,         "MQTT-4.7.1-2",  "MQTT-4.7.1-2",  3, 5, 0x8F, CONTENT, REFUSE, "# is not alone in the last level of the topic filter") \
-    X(FILTER_PLUS,         "MQTT-4.7.1-3",  "MQTT-4.7.1-3",  3, 5, 0x8F, CONTENT, REFUSE, "+ does not fill a level of the topic filter") \
+    X(FILTER_HASH,         "MQTT-4.7.1-2",  "MQTT-4.7.1-1",  3, 5, 0x8F, CONTENT, REFUSE, "# is not alone in the last level of the topic filter") \
+    X(FILTER_PLUS,         "MQTT-4.7.1-3",  "MQTT-4.7.1-2",  3, 5, 0x8F, CONTENT, REFUSE, "+ does not fill a level of the topic filter") \
     X(SHARE_NAME,          "",              "MQTT-4.8.2-1",  5, 5, 0x8F, CONTENT, REFUSE, "share name of a shared subscription is empty") \
     X(SHARE_FILTER,        "",              "MQTT-4.8.2-2",  5, 5, 0x8F, CONTENT, REFUSE, "share name has a wildcard or no topic filter behind it") \
     X(SHARE_NO_LOCAL,      "",              "MQTT-3.8.3-4",  5, 5, 0x82, CONTENT, REFUSE, "No Local is set on a shared subscription") \

@@ -79,6 +79,8 @@ mqw_config *mqw_config_new(const mqw_conn_options *options)
     config->options = o;
     static const mqw_policy standard;
     config->policy = memcmp(&o.policy, &standard, sizeof standard) ? &config->options.policy : NULL;
+    config->whole = o.stream_over ? o.stream_over : UINT32_MAX;
+    config->hooked = o.tap || o.answers;
     mqw__handlers_copy(&config->handlers, o.handlers);
     return config;
 }

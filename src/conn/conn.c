@@ -25,7 +25,8 @@ mqw_conn *mqw_conn_new_shared(mqw_role role, mqw_config *config)
     conn->version = config->options.version;
     for (int i = 0; i < 2; i++)
         conn->sides[i] = (mqw__side){.max_packet = MQW_PACKET_MAX, .receive_maximum = UINT16_MAX};
-    mqw__conn_ours(conn)->max_packet = config->options.max_packet_size;
+    const mqw_conn_options *o = &config->options;
+    mqw__conn_ours(conn)->max_packet = role == MQW_SERVER ? o->max_first_packet : o->max_packet_size;
     return conn;
 }
 

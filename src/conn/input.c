@@ -83,13 +83,13 @@ static void alive_by_bytes(mqw_conn *conn)
 
 /* ---- a packet has arrived ---- */
 
-static int fault_at(mqw_conn *conn, mqw_error *why, uint64_t start)
+MQW__COLD static int fault_at(mqw_conn *conn, mqw_error *why, uint64_t start)
 {
     why->offset += start;
     return mqw__conn_fault(conn, why);
 }
 
-static int fault_of_trial(mqw_conn *conn, const mqw__trial *trial, uint64_t start)
+MQW__COLD static int fault_of_trial(mqw_conn *conn, const mqw__trial *trial, uint64_t start)
 {
     mqw_codec codec = {conn->version, trial->sender, NULL};
     mqw_error why;
@@ -134,7 +134,7 @@ static int answer_now(mqw_conn *conn)
 }
 
 /* The trial of a packet received, and what follows from it. `start`: where it began in the stream. */
-static int judge(mqw_conn *conn, mqw_packet *packet, uint64_t start)
+static MQW__APART int judge(mqw_conn *conn, mqw_packet *packet, uint64_t start)
 {
     mqw_role sender = mqw__conn_peer(conn);
     int type = (int)packet->type;
@@ -152,7 +152,16 @@ static int judge(mqw_conn *conn, mqw_packet *packet, uint64_t start)
     return 0;
 }
 
-static int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t start)
+/* What a configuration does by itself with each packet. */
+static MQW__APART int hooks(mqw_conn *conn, const mqw_packet *packet, mqw_bytes raw)
+{
+    const mqw_conn_options *o = &conn->config->options;
+    if (o->tap)
+        o->tap(conn, false, packet, raw, o->tap_ctx);
+    return plan_answer(conn, packet);
+}
+
+static inline int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t start)
 {
     if (!mqw__free_to_say(conn, (int)packet->type)) {
         int rc = judge(conn, packet, start);
@@ -161,13 +170,10 @@ static int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t 
     }
     conn->packets_received++;
     alive(conn);
-    const mqw_conn_options *o = &conn->config->options;
-    if (o->tap)
-        o->tap(conn, false, packet, raw, o->tap_ctx);
-    return o->answers ? plan_answer(conn, packet) : 1;
+    return conn->config->hooked ? hooks(conn, packet, raw) : 1;
 }
 
-static int decode(mqw_conn *conn, const mqw__header *header, const uint8_t *at, mqw_packet *out, uint64_t start)
+static inline int decode(mqw_conn *conn, const mqw__header *header, const uint8_t *at, mqw_packet *out, uint64_t start)
 {
     mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), conn->config->policy};
     mqw_error why;
@@ -198,7 +204,7 @@ static int begin_pieces(mqw_conn *conn, const mqw__header *header, uint32_t head
     return 1;
 }
 
-static int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
+static MQW__APART int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
     mqw__extra *extra = conn->extra;
     uint32_t len = in->len < extra->in_left ? (uint32_t)in->len : extra->in_left;
@@ -225,13 +231,6 @@ static int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 }
 
 /* ---- a packet that is not whole in the input ---- */
-
-static uint32_t packet_limit(mqw_conn *conn)
-{
-    uint32_t most = mqw__conn_ours(conn)->max_packet;
-    uint32_t first = conn->config->options.max_first_packet;
-    return conn->state == MQW_STATE_OPEN || conn->role == MQW_ANY || most < first ? most : first;
-}
 
 static int too_large(mqw_conn *conn, uint8_t type, uint64_t start)
 {
@@ -261,8 +260,10 @@ static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
     const mqw_conn_options *o = &conn->config->options;
     uint32_t total = header->size + header->length;
     *head = 0;
-    if (header->first >> 4 != MQW_PUBLISH || !o->stream_over || header->length <= o->stream_over)
+    if (header->first >> 4 != MQW_PUBLISH || header->length <= conn->config->whole)
         return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
+    if (conn->stash_len < header->size)
+        return header->size;
     mqw_bytes body = {conn->stash + header->size, conn->stash_len - header->size};
     uint32_t need;
     int rc = mqw__publish_head_size(conn->version, header, body, &need);
@@ -270,18 +271,18 @@ static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
         return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total; /* decoding it whole says what is wrong */
     if (need > o->max_stored)
         return MQW_E_TOO_LARGE;
-    if (rc == 1 && header->length - need <= o->stream_over)
+    if (rc == 1 && header->length - need <= conn->config->whole)
         return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
     if (rc == 1)
         *head = need;
     return (int64_t)header->size + need;
 }
 
-/* The header is in the stash. */
+/* The header is known. */
 static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out, uint64_t start)
 {
     uint32_t total = header->size + header->length;
-    if (total > packet_limit(conn))
+    if (total > mqw__conn_ours(conn)->max_packet)
         return too_large(conn, header->first >> 4, start);
     for (;;) {
         uint32_t head;
@@ -299,33 +300,46 @@ static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *head
     }
 }
 
+/* Reads the header of the packet that the stash holds or that begins in `in`; puts it together in the stash when it is cut.
+ * Its size; 0: more is wanted; negative: fault. */
+static int stashed_header(mqw_conn *conn, mqw_bytes *in, mqw__header *header)
+{
+    int size = conn->stash_len ? 0 : mqw__header_read(*in, header);
+    for (uint32_t want = conn->stash_len > 2 ? conn->stash_len : 2; size == 0; want++) {
+        int rc = stash_up_to(conn, in, want, STASH_FIRST);
+        if (rc <= 0)
+            return rc;
+        size = mqw__header_read((mqw_bytes){conn->stash, conn->stash_len}, header);
+    }
+    return size;
+}
+
+/* Before anything else has come: a peer that speaks something else deserves to be told so. */
+static int first_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out, uint64_t start)
+{
+    mqw_rule rule = foreign_tongue(header->first, header->length < 0x80 ? (uint8_t)header->length : 0);
+    return rule ? mqw__conn_fault_by_rule(conn, rule, MQW_E_PROTOCOL) : stashed_packet(conn, in, header, out, start);
+}
+
 static int recv_stashed(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
     uint64_t start = conn->bytes_received - conn->stash_len;
     mqw__header header;
-    int size = 0;
-    for (uint32_t want = 2; size == 0; want++) {
-        int rc = stash_up_to(conn, in, want, STASH_FIRST);
-        if (rc <= 0)
-            return rc;
-        if (want == 2 && conn->packets_received == 0 && conn->role != MQW_ANY) {
-            mqw_rule rule = foreign_tongue(conn->stash[0], conn->stash[1]);
-            if (rule)
-                return mqw__conn_fault_by_rule(conn, rule, MQW_E_PROTOCOL);
-        }
-        size = mqw__header_read((mqw_bytes){conn->stash, conn->stash_len}, &header);
-    }
-    if (size < 0) {
-        mqw_codec codec = {conn->version, 0, NULL};
-        mqw_error why;
-        (void)mqw__fault(&why, &codec, MQW_RULE_LENGTH_BYTES, conn->stash[0] >> 4, start + 1, "length");
-        return mqw__conn_fault(conn, &why);
-    }
-    return stashed_packet(conn, in, &header, out, start);
+    int size = stashed_header(conn, in, &header);
+    if (size > 0)
+        return conn->packets_received == 0 && conn->role != MQW_ANY ? first_packet(conn, in, &header, out, start)
+                                                                    : stashed_packet(conn, in, &header, out, start);
+    if (size != MQW_E_MALFORMED || (conn->flags & MQW__FAULTED))
+        return size;
+    mqw_codec codec = {conn->version, 0, NULL};
+    mqw_error why;
+    uint8_t first = conn->stash_len ? conn->stash[0] : in->data[0];
+    (void)mqw__fault(&why, &codec, MQW_RULE_LENGTH_BYTES, first >> 4, start + 1, "length");
+    return mqw__conn_fault(conn, &why);
 }
 
 /* What has to happen before the next packet. 1: go on; else the result of recv. */
-static int prepare(mqw_conn *conn, mqw_bytes *in)
+static MQW__APART int prepare(mqw_conn *conn, mqw_bytes *in)
 {
     if ((conn->flags & MQW__ACK_DUE) && !(conn->flags & MQW__STREAM_IN)) {
         int rc = answer_now(conn);
@@ -353,16 +367,15 @@ static bool opens(uint8_t first)
 }
 
 /* Whether `in` starts with a packet that can be decoded where it lies. */
-static bool whole(mqw_conn *conn, mqw_bytes in, mqw__header *header)
+static inline bool whole(mqw_conn *conn, mqw_bytes in, mqw__header *header)
 {
-    uint32_t over = conn->config->options.stream_over;
     return conn->stash_len == 0 && mqw__header_read(in, header) > 0 && in.len - header->size >= header->length &&
-           header->size + header->length <= packet_limit(conn) && (!over || header->length <= over) &&
+           header->size + header->length <= mqw__conn_ours(conn)->max_packet && header->length <= conn->config->whole &&
            (conn->packets_received || opens(header->first));
 }
 
 /* The packet is not whole in `in`, or it needs a closer look. */
-static int recv_cut(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
+static MQW__APART int recv_cut(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
     if (in->len == 0 && conn->stash_len == 0) {
         mqw__input_clear(conn);

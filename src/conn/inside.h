@@ -8,6 +8,7 @@
 #include "wire/codec.h"
 
 #define MQW__COLD __attribute__((cold, noinline))
+#define MQW__APART __attribute__((noinline)) /* keeps a short way short */
 
 /* A stretch of output: bytes that wait in it, or bytes of somebody else's that it refers to. */
 typedef struct mqw__chunk {
@@ -34,6 +35,8 @@ struct mqw_config {
     uint64_t held; /* bytes of output, of unfinished packets and of topic aliases, all connections together */
     mqw_allocator allocator;
     mqw_conn_options options; /* defaults filled in */
+    uint32_t whole;           /* Remaining Length up to which a packet is never given in pieces */
+    bool hooked;              /* tap or answers are on */
     const mqw_policy *policy; /* NULL: the standard, nothing else */
     mqw_handlers handlers;
 };

@@ -143,7 +143,11 @@ static void learn_connect(mqw_conn *conn, const mqw_connect *connect, bool ours)
 
 static void learn_connack(mqw_conn *conn, const mqw_connack *connack, bool ours)
 {
-    if (conn->version != MQW_5_0 || connack->reason != 0)
+    if (connack->reason != 0)
+        return;
+    if (ours)
+        conn->sides[MQW_SERVER - 1].max_packet = conn->config->options.max_packet_size;
+    if (conn->version != MQW_5_0)
         return;
     const mqw_props *props = &connack->props;
     side_learn(conn, &conn->sides[MQW_SERVER - 1], props, ours);
