@@ -14,27 +14,34 @@ typedef struct downgrade {
     size_t used;
 } downgrade;
 
-// The return code that says the same, and for those that say nothing of the kind: 3 (server unavailable)
-// where the same CONNECT may be accepted later or elsewhere, 5 (not authorized) where the client would have
-// to ask for something else.
+// Reason codes of CONNACK and the return code for each: the one that says the same; else 3 (server
+// unavailable) where the same CONNECT may be accepted later or elsewhere, 5 (not authorized) where the client
+// would have to ask for something else. What is not in the table is 3, too.
+static const uint8_t return_codes[][2] = {
+#define X(code, reason, text) {reason, code},
+    MQW_RETURN_CODES(X)
+#undef X
+        {MQW_REASON_MALFORMED_PACKET, 5},
+    {MQW_REASON_PROTOCOL_ERROR, 5},
+    {MQW_REASON_BANNED, 5},
+    {MQW_REASON_BAD_AUTH_METHOD, 5},
+    {MQW_REASON_TOPIC_NAME_INVALID, 5},
+    {MQW_REASON_PACKET_TOO_LARGE, 5},
+    {MQW_REASON_PAYLOAD_FORMAT_INVALID, 5},
+    {MQW_REASON_RETAIN_NOT_SUPPORTED, 5},
+    {MQW_REASON_QOS_NOT_SUPPORTED, 5},
+};
+
+enum { SERVER_UNAVAILABLE = 3, LAST_RETURN_CODE = 5 };
+
 static uint8_t return_code(uint8_t reason)
 {
-    switch (reason) {
-#define X(code, reason_5, text) \
-    case reason_5: return code;
-        MQW_RETURN_CODES(X)
-#undef X
-    case MQW_REASON_MALFORMED_PACKET:
-    case MQW_REASON_PROTOCOL_ERROR:
-    case MQW_REASON_BANNED:
-    case MQW_REASON_BAD_AUTH_METHOD:
-    case MQW_REASON_TOPIC_NAME_INVALID:
-    case MQW_REASON_PACKET_TOO_LARGE:
-    case MQW_REASON_PAYLOAD_FORMAT_INVALID:
-    case MQW_REASON_RETAIN_NOT_SUPPORTED:
-    case MQW_REASON_QOS_NOT_SUPPORTED: return 5;
-    default: return reason <= 5 ? reason : 3;
-    }
+    if (reason <= LAST_RETURN_CODE)
+        return reason; // of 3.x already
+    for (size_t i = 0; i < sizeof(return_codes) / sizeof(return_codes[0]); i++)
+        if (return_codes[i][0] == reason)
+            return return_codes[i][1];
+    return SERVER_UNAVAILABLE;
 }
 
 // An empty client identifier asks for one, which 3.1 does not know, and 3.1.1 only without a session.
@@ -184,7 +191,8 @@ int mqw_packet_downgrade(mqw_packet *packet, uint8_t version, mqw_role sender, u
         return MQW_E_MISUSE;
     if (version == MQW_5_0)
         return 0;
-    downgrade to = {version, sender, room, cap, 0};
+    downgrade to = {.version = version, .sender = sender, .cap = cap};
+    to.room = room;
     if ((unsigned)packet->type > MQW_AUTH || functions[packet->type] == NULL)
         return MQW_E_REFUSED;
     int result = functions[packet->type](packet, &to);

@@ -316,7 +316,8 @@ static void put_header(printer *p)
 
 size_t mqw_print(char *out, size_t cap, const mqw_packet *packet, mqw_form form)
 {
-    printer p = {{out, cap, 0}, form == MQW_SHORT, packet};
+    printer p = {.out.cap = cap, .eye = form == MQW_SHORT, .packet = packet};
+    p.out.to = out;
     mqw__shape shape = mqw__shape_of(packet);
     mqw__put_text(&p.out, mqw_packet_name((int)packet->type));
     put_fields(&p, &shape);

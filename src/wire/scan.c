@@ -221,7 +221,7 @@ static bool find_field(scanner *s, mqw_text name, target *out)
 }
 
 // Marks a field as there; false: it was there before.
-static bool mark(scanner *s, const target *field)
+static bool mark_seen(scanner *s, const target *field)
 {
     uint64_t had;
     if (field->props) {
@@ -269,7 +269,7 @@ static void scan_field(scanner *s, mqw_text name, const char *before)
         mqw__lex_fail(&s->in, name.data, "a field of this packet");
         return;
     }
-    bool fresh = mark(s, &field), list = mqw__is_list(field.field->kind);
+    bool fresh = mark_seen(s, &field), list = mqw__is_list(field.field->kind);
     if (!fresh && !list && s->only == NULL)
         mqw__lex_fail(&s->in, name.data, "each field only once");
     else if (field.field->kind != MQW__FLAG && !mqw__lex_take(&s->in, '='))
@@ -373,8 +373,8 @@ static int report(const scanner *s, mqw_error *why)
 int mqw_scan(mqw_text line, mqw_packet *out, uint8_t *room, size_t cap, mqw_error *why)
 {
     const char *start = line.len ? line.data : "";
-    scanner s = {.in = {.line = start, .at = start, .end = start + line.len, .room = room, .cap = cap},
-                 .out = out};
+    scanner s = {.in = {.line = start, .at = start, .end = start + line.len, .cap = cap}, .out = out};
+    s.in.room = room;
     memset(out, 0, sizeof(*out));
     if (scan_type(&s)) {
         if (out->type == MQW_CONNECT)

@@ -145,7 +145,8 @@ static void put_place(mqw__out *out, const mqw_error *error)
 
 size_t mqw_error_print(char *out, size_t cap, const mqw_error *error)
 {
-    mqw__out to = {out, cap, 0};
+    mqw__out to = {.cap = cap};
+    to.to = out;
     const char *text = rule_of(error)->text, *clause = mqw_error_clause(error);
     mqw__put_text(&to, mqw_strerror(error->code));
     if (error->code == MQW_E_NO_ROOM) {
