@@ -7,7 +7,6 @@ enum {
     RESERVED = 0x01,
     CLEAN_START = 0x02,
     WILL = 0x04,
-    WILL_QOS = 0x18,
     WILL_RETAIN = 0x20,
     PASSWORD = 0x40,
     USERNAME = 0x80,
@@ -68,7 +67,7 @@ static void read_flags(mqw__reader *r, mqw_connect *out)
 {
     const uint8_t *mark = r->at;
     uint8_t flags = mqw__read_u8(r, "flags");
-    uint8_t qos = (flags & WILL_QOS) >> 3;
+    uint8_t qos = flags >> 3 & 3;
     out->clean_start = (flags & CLEAN_START) != 0;
     out->has_will = (flags & WILL) != 0;
     out->has_password = (flags & PASSWORD) != 0;
