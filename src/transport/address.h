@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Addresses as people write them, and as they are shown.
+#ifndef MQW_TRANSPORT_ADDRESS_H
+#define MQW_TRANSPORT_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum { MQW__HOST_MAX = 255, MQW__PATH_MAX = 1023, MQW__NAME_MAX = 120, MQW__NAMES_MAX = 16 };
+
+typedef enum mqw__address_kind {
+    MQW__TCP,  /**< host, port */
+    MQW__UNIX, /**< path */
+    MQW__FD,   /**< in, out */
+    MQW__PIPE, /**< path, out_path: named pipes */
+    MQW__TTY   /**< path, baud: a serial line */
+} mqw__address_kind;
+
+typedef struct mqw__address {
+    mqw__address_kind kind;
+    uint16_t port;
+    int in;
+    int out;
+    unsigned baud;                /**< 0: as it is. */
+    char host[MQW__HOST_MAX + 1]; /**< "*": all interfaces. */
+    char path[MQW__PATH_MAX + 1];
+    char out_path[MQW__PATH_MAX + 1];
+} mqw__address;
+
+/** Socket addresses to try, or to listen on. */
+typedef struct mqw__names {
+    int count;
+    struct {
+        struct sockaddr_storage name;
+        socklen_t len;
+    } at[MQW__NAMES_MAX];
+} mqw__names;
+
+struct addrinfo;
+
+/** Reads an address. 0, MQW_E_ADDRESS, or MQW_E_REFUSED for one whose layers are not built in. */
+int mqw__address_read(mqw__address *out, const char *text);
+/** Shows a socket address: `tcp://127.0.0.1:1883`, `tcp://[::1]:1883`, `unix:/path`; what is too long is cut.
+ */
+void mqw__address_show(char *out, size_t cap, const struct sockaddr *name, socklen_t len);
+
+/** The names of a look-up without repetitions, the two families by turns, the first one's first. */
+void mqw__names_of(mqw__names *out, const struct addrinfo *found);
+/** The name of a Unix socket. */
+void mqw__names_unix(mqw__names *out, const char *path);
+
+#endif

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: MIT
+// Connecting without ever blocking: the look-up runs in libuv's threads; a further address is tried when the
+// one before has not answered after a quarter of a second, or at once when it has failed; the first one that
+// answers wins.
+#define _GNU_SOURCE
+#include "connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "watch.h"
+
+enum { STAGGER = 250, RETRY = 20, NO_FD = -1 };
+
+typedef struct connecting connecting;
+
+typedef struct mqw__attempt {
+    connecting *owner;
+    mqw__watch *watch; /**< NULL: not under way. */
+    int fd;
+} mqw__attempt;
+
+struct connecting {
+    mqw__task task;
+    mqw__deadline again;
+    mqw__link *link; /**< NULL: given up; it only waits for what still refers to it. */
+    mqw__loop *loop;
+    mqw_open_options options;
+    mqw__address address;
+    uv_getaddrinfo_t request;
+    bool looking_up;
+    int fifo; /**< The reading end of a pair of named pipes. */
+    int error;
+    int next;    /**< Of the names. */
+    int pending; /**< Attempts under way. */
+    mqw__names names;
+    mqw__attempt attempts[MQW__NAMES_MAX];
+};
+
+static void release(connecting *self)
+{
+    if (self->looking_up || self->task.listed)
+        return;
+    mqw__loop *loop = self->loop;
+    free(self);
+    mqw__loop_drop(loop);
+}
+
+static void give_up(mqw__attempt *attempt)
+{
+    if (!attempt->watch)
+        return;
+    mqw__watch_free(attempt->watch);
+    close(attempt->fd);
+    attempt->watch = NULL;
+    attempt->owner->pending--;
+}
+
+static void stop(void *arg)
+{
+    connecting *self = arg;
+    for (int i = 0; i < self->names.count; i++)
+        give_up(&self->attempts[i]);
+    mqw__loop_clear(self->loop, &self->again);
+    if (self->fifo != NO_FD)
+        close(self->fifo);
+    if (self->looking_up)
+        uv_cancel((uv_req_t *)&self->request);
+    self->link = NULL;
+    release(self);
+}
+
+static void fail(connecting *self, int error)
+{
+    mqw__link *link = self->link;
+    link->connecting = NULL;
+    stop(self);
+    mqw__link_fail(link, error, NULL);
+}
+
+// The descriptors are the stream's from here on, or closed.
+static void succeed(connecting *self, mqw_stream *stream)
+{
+    mqw__link *link = self->link;
+    link->connecting = NULL;
+    mqw__options_apply(&self->options, stream);
+    stop(self);
+    int failed = mqw__link_attach(link, stream);
+    if (failed) {
+        mqw__stream_free(stream);
+        mqw__link_fail(link, failed, NULL);
+    }
+}
+
+// --- sockets ---
+
+// A socket that connects to a free port of its own range of ports can meet itself.
+static bool met_itself(int fd)
+{
+    struct sockaddr_storage ends[2];
+    socklen_t lens[2] = {sizeof ends[0], sizeof ends[1]};
+    memset(ends, 0, sizeof ends);
+    if (getsockname(fd, (struct sockaddr *)&ends[0], &lens[0]) ||
+        getpeername(fd, (struct sockaddr *)&ends[1], &lens[1]))
+        return false;
+    return ends[0].ss_family != AF_UNIX && lens[0] == lens[1] && memcmp(&ends[0], &ends[1], lens[0]) == 0;
+}
+
+static void try_next(connecting *self);
+
+static void connected(connecting *self, int fd)
+{
+    mqw_stream *stream = mqw__socket_stream(self->loop->uv, fd);
+    if (stream) {
+        succeed(self, stream);
+        return;
+    }
+    close(fd);
+    fail(self, UV_ENOMEM);
+}
+
+static int outcome(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
+        return -errno;
+    return error == 0 && met_itself(fd) ? -ECONNREFUSED : -error;
+}
+
+static void on_answer(void *owner, int what)
+{
+    (void)what;
+    mqw__attempt *attempt = owner;
+    connecting *self = attempt->owner;
+    int error = outcome(attempt->fd);
+    if (error) {
+        self->error = error;
+        give_up(attempt);
+        try_next(self);
+        return;
+    }
+    int fd = attempt->fd;
+    mqw__watch_free(attempt->watch);
+    attempt->watch = NULL;
+    self->pending--;
+    connected(self, fd);
+}
+
+// 0: under way, or connected, and `self` may be gone then; else an error.
+static int try_one(connecting *self, int index)
+{
+    mqw__attempt *attempt = &self->attempts[index];
+    const struct sockaddr *name = (const struct sockaddr *)&self->names.at[index].name;
+    int fd = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int result = 0;
+    do
+        result = connect(fd, name, self->names.at[index].len);
+    while (result < 0 && errno == EINTR);
+    int error = result < 0 ? -errno : 0;
+    if (error == 0) {
+        connected(self, fd);
+        return 0;
+    }
+    attempt->owner = self;
+    attempt->fd = fd;
+    if (error == -EINPROGRESS)
+        error = mqw__watch_new(&attempt->watch, self->loop, fd, on_answer, attempt);
+    if (error) {
+        close(fd);
+        return error;
+    }
+    mqw__watch_arm(attempt->watch, MQW_WRITABLE);
+    self->pending++;
+    return 0;
+}
+
+// A Unix socket whose backlog is full says so instead of waiting.
+static void try_next(connecting *self)
+{
+    uint64_t now = uv_now(self->loop->uv);
+    while (self->next < self->names.count) {
+        bool last = self->next + 1 == self->names.count;
+        mqw__loop_deadline(self->loop, &self->again, last ? UINT64_MAX : now + STAGGER);
+        int error = try_one(self, self->next++);
+        if (error == 0)
+            return;
+        self->error = error;
+    }
+    if (self->pending > 0)
+        return;
+    if (self->error == -EAGAIN && self->address.kind == MQW__UNIX) {
+        self->next = 0;
+        mqw__loop_deadline(self->loop, &self->again, now + RETRY);
+        return;
+    }
+    fail(self, self->error);
+}
+
+// --- named pipes ---
+
+// The writing end cannot be opened before somebody reads.
+static void try_fifo(connecting *self)
+{
+    int out = open(self->address.out_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (out < 0 && errno == ENXIO) {
+        mqw__loop_deadline(self->loop, &self->again, uv_now(self->loop->uv) + RETRY);
+        return;
+    }
+    mqw_stream *stream = NULL;
+    int failed = out < 0 ? MQW_E_STREAM : mqw_stream_descriptor(&stream, self->loop->uv, self->fifo, out);
+    int error = failed == MQW_E_NO_MEMORY ? UV_ENOMEM : -errno;
+    if (!failed) {
+        self->fifo = NO_FD;
+        succeed(self, stream);
+        return;
+    }
+    if (out >= 0)
+        close(out);
+    fail(self, error);
+}
+
+static void open_fifos(connecting *self)
+{
+    self->fifo = open(self->address.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (self->fifo < 0)
+        fail(self, -errno);
+    else
+        try_fifo(self);
+}
+
+static void on_again(mqw__deadline *deadline)
+{
+    connecting *self = (connecting *)(void *)((char *)deadline - offsetof(connecting, again));
+    if (self->address.kind == MQW__PIPE)
+        try_fifo(self);
+    else
+        try_next(self);
+}
+
+// --- names ---
+
+static const struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+
+static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    connecting *self = (connecting *)(void *)((char *)request - offsetof(connecting, request));
+    self->looking_up = false;
+    if (self->link)
+        mqw__names_of(&self->names, found);
+    uv_freeaddrinfo(found);
+    if (!self->link)
+        release(self);
+    else if (status)
+        fail(self, status);
+    else
+        try_next(self);
+}
+
+// What is an address already needs no look-up.
+static void look_up(connecting *self)
+{
+    char port[8];
+    struct addrinfo *found = NULL;
+    struct addrinfo numeric = wanted;
+    numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+    snprintf(port, sizeof port, "%u", (unsigned)self->address.port);
+    if (getaddrinfo(self->address.host, port, &numeric, &found) == 0) {
+        mqw__names_of(&self->names, found);
+        freeaddrinfo(found);
+        try_next(self);
+        return;
+    }
+    int failed = uv_getaddrinfo(self->loop->uv, &self->request, on_found, self->address.host, port, &wanted);
+    self->looking_up = !failed;
+    if (failed)
+        fail(self, failed);
+}
+
+static void start(mqw__task *task)
+{
+    connecting *self = (connecting *)task;
+    if (!self->link) {
+        release(self);
+    } else if (self->address.kind == MQW__TCP) {
+        look_up(self);
+    } else if (self->address.kind == MQW__PIPE) {
+        open_fifos(self);
+    } else {
+        mqw__names_unix(&self->names, self->address.path);
+        try_next(self);
+    }
+}
+
+int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options)
+{
+    connecting *self = mqw__uv_new(sizeof *self);
+    if (!self)
+        return MQW_E_NO_MEMORY;
+    self->task.run = start;
+    self->again.fire = on_again;
+    self->link = link;
+    self->loop = link->loop;
+    self->options = *options;
+    self->address = *address;
+    self->fifo = NO_FD;
+    self->error = UV_EAI_NODATA;
+    mqw__loop_keep(self->loop);
+    mqw__loop_task(self->loop, &self->task);
+    link->connecting = self;
+    link->stop_connecting = stop;
+    return 0;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Making the stream of a client-side connection: looking up names, trying addresses by turns, waiting for a
+// peer.
+#ifndef MQW_TRANSPORT_CONNECT_H
+#define MQW_TRANSPORT_CONNECT_H
+
+#include "address.h"
+#include "link.h"
+
+/** Starts on a later turn of the loop, and gives the link its stream or a failure. 0 or an mqw_result. */
+int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// A link pumps bytes between a stream and a connection, and keeps the connection's deadlines.
+#ifndef MQW_TRANSPORT_LINK_H
+#define MQW_TRANSPORT_LINK_H
+
+#include "stream.h"
+
+typedef enum mqw__phase {
+    MQW__CONNECTING, /**< There is no stream yet. */
+    MQW__STARTING,   /**< There is; its layers are not ready, or `connected` has not been heard. */
+    MQW__OPEN,
+    MQW__FLUSHING,  /**< We close: what is queued is written; what arrives is discarded. */
+    MQW__LINGERING, /**< Our end was sent; waiting for the peer's. */
+    MQW__DEAD       /**< The stream is closed; `close` will be heard. */
+} mqw__phase;
+
+/** Bytes that the connection has not taken: it was paused. */
+typedef struct mqw__stash {
+    size_t from;
+    size_t to;
+    uint8_t bytes[];
+} mqw__stash;
+
+typedef struct mqw__link mqw__link;
+
+struct mqw__link {
+    mqw__task task;
+    mqw__deadline deadline;
+    mqw__loop *loop;
+    mqw_conn *conn;     /**< NULL: detached; the link only waits to be freed. */
+    mqw_stream *stream; /**< NULL while connecting. */
+    void *connecting;   /**< What makes the stream; NULL: nothing. */
+    void (*stop_connecting)(void *connecting);
+    mqw_server *server; /**< That has accepted it; NULL: none. */
+    mqw__link *next;    /**< Of that server. */
+    mqw__link **link;
+    mqw__stash *stash;
+    mqw_bytes *input; /**< What dispatch is working on; NULL: it is not. */
+    const char *why;  /**< What failed, in words; NULL: nothing. */
+    uint64_t until;   /**< When the present phase must be over. */
+    uint32_t close_timeout;
+    uint32_t linger;
+    uint32_t died; /**< Turn of the loop in which it did. */
+    int broken;    /**< Why writing failed; 0: it did not. */
+    uint8_t phase;
+    uint8_t last_reads; /**< How often more is read after writing has failed. */
+    bool closing;       /**< We shall close as soon as there is a stream. */
+    bool blocked;       /**< Waiting for the stream to take more. */
+    bool ended;         /**< The peer's end was read. */
+    bool kept;          /**< Layers hold bytes that the connection has not taken. */
+    bool pumping;       /**< Inside a function of the stream. */
+    bool parted;        /**< The layers have said goodbye. */
+    bool announced;     /**< `connected` was heard earlier, on another loop. */
+};
+
+/** Links a connection; without a stream yet. NULL: no memory, or it has a link. `until`: when it must be
+ * connected. */
+mqw__link *mqw__link_new(mqw_conn *conn, mqw__loop *loop, const mqw_open_options *options);
+/** The same on a loop of libuv. */
+mqw__link *mqw__link_on(mqw_conn *conn, uv_loop_t *uv, const mqw_open_options *options);
+/** Gives it its stream, which it owns then. 0, or an error (the stream is still the caller's). */
+int mqw__link_attach(mqw__link *link, mqw_stream *stream);
+/** Undoes mqw__link_new before anything else has happened. */
+void mqw__link_undo(mqw__link *link);
+/** The stream could not be made, or has failed: `error` as from libuv, or `why` in words. The error handler
+ * hears of it. */
+void mqw__link_fail(mqw__link *link, int error, const char *why);
+/** See mqw_conn_close, mqw_conn_abort. */
+void mqw__link_close(mqw__link *link);
+void mqw__link_kill(mqw__link *link);
+/** Takes the connection and the stream from the link, which goes by itself. */
+void mqw__link_leave(mqw__link *link);
+/** Once the stream and its layers are ready: `connected`. */
+void mqw__link_begin(mqw__link *link);
+/** Sets what is watched, and the deadline. Calls no handler. */
+void mqw__link_watch(mqw__link *link);
+/** The same after anything has changed: also closes what is over. */
+void mqw__link_settle(mqw__link *link);
+
+// pump.c
+
+/** Reads once and delivers. Whether there was something to read. */
+bool mqw__pump_in(mqw__link *link);
+/** Delivers what was kept while the connection was paused, unless it still is. */
+void mqw__pump_kept(mqw__link *link);
+/** Writes what waits, as far as it goes. */
+void mqw__pump_out(mqw__link *link);
+/** Whether all that was sent has been written. */
+bool mqw__pump_idle(const mqw__link *link);
+/** Tells the handlers what waits to be told. */
+void mqw__pump_tell(mqw__link *link);
+
+// server.c
+
+/** A connection of the server is gone, or has been detached. */
+void mqw__server_left(mqw__link *link);
+
+// open.c
+
+/** The options with their defaults filled in. */
+mqw_open_options mqw__options(const mqw_open_options *options);
+/** Sets up a TCP socket as the options say. */
+void mqw__options_apply(const mqw_open_options *options, mqw_stream *stream);
+/** Gives handlers to a connection; NULL leaves those that it has. */
+int mqw__handle(mqw_conn *conn, const mqw_handlers *handlers, void *ctx);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What all connections of one uv_loop_t share: one timer, one read buffer, the list of what has work in this
+// turn.
+#ifndef MQW_TRANSPORT_LOOP_H
+#define MQW_TRANSPORT_LOOP_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "wheel.h"
+
+enum { MQW__BUFFER = 256 * 1024 };
+
+/** Something that wants to run once, at the next chance, with nobody else on the stack. It may free itself.
+ */
+typedef struct mqw__task {
+    struct mqw__task *next;
+    void (*run)(struct mqw__task *task);
+    bool listed;
+} mqw__task;
+
+typedef struct mqw__loop {
+    uv_loop_t *uv;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle;
+    uv_timer_t timer;
+    uint64_t timer_at; /**< UINT64_MAX: the timer rests. */
+    mqw__wheel wheel;
+    mqw__task *first;
+    mqw__task **last;
+    uint8_t *buffer;       /**< MQW__BUFFER bytes, free to use within a callback. */
+    uint32_t uses;         /**< What keeps the loop running. */
+    uint32_t turn;         /**< Counts turns of the loop. */
+    uint32_t ready;        /**< Descriptors found readable in this turn … */
+    uint32_t ready_before; /**< … and in the one before. */
+    int handles;           /**< Open, or not yet quite closed. */
+} mqw__loop;
+
+/** The state of a loop, found or made, with one more use, which keeps uv_run going. NULL: no memory. */
+mqw__loop *mqw__loop_use(uv_loop_t *uv);
+/** One more use of a state that is at hand. */
+void mqw__loop_keep(mqw__loop *loop);
+/** One use less; after the last one the state closes its handles and goes. */
+void mqw__loop_drop(mqw__loop *loop);
+
+/** Lists a task, unless it is listed. */
+void mqw__loop_task(mqw__loop *loop, mqw__task *task);
+/** Sets a deadline at a time of uv_now; UINT64_MAX: none. */
+void mqw__loop_deadline(mqw__loop *loop, mqw__deadline *entry, uint64_t at);
+void mqw__loop_clear(mqw__loop *loop, mqw__deadline *entry);
+/** How much one connection may read in this turn. */
+size_t mqw__loop_budget(mqw__loop *loop);
+
+#endif

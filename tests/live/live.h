@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+// What the tests of live streams share: a loop with a time limit, and ends of connections that write down
+// what they hear.
+#ifndef MQW_LIVE_H
+#define MQW_LIVE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants the headers above
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <mqwire/transport.h>
+
+enum { LIMIT = 10000 };
+
+/** A loop that must come to its end by itself, and descriptors that must all be gone then. */
+typedef struct live {
+    uv_loop_t loop;
+    uv_timer_t limit;
+    int descriptors;
+    char dir[64]; /**< For paths of a test; removed at its end. */
+} live;
+
+static inline int live_descriptors(void)
+{
+    int count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    while (dir && readdir(dir))
+        count++;
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static inline void live_over(uv_timer_t *timer)
+{
+    (void)timer;
+    fail_msg("%s", "the loop did not come to its end in time");
+}
+
+static inline void live_start(live *live)
+{
+    memset(live, 0, sizeof *live);
+    // What libuv opens once and for all does not count.
+    assert_int_equal(uv_loop_init(&live->loop), 0);
+    assert_int_equal(uv_loop_close(&live->loop), 0);
+    live->descriptors = live_descriptors();
+    assert_int_equal(uv_loop_init(&live->loop), 0);
+    uv_timer_init(&live->loop, &live->limit);
+    uv_unref((uv_handle_t *)&live->limit);
+    uv_timer_start(&live->limit, live_over, LIMIT, 0);
+}
+
+static inline void live_end(live *live)
+{
+    assert_int_equal(uv_run(&live->loop, UV_RUN_DEFAULT), 0);
+    uv_close((uv_handle_t *)&live->limit, NULL);
+    assert_int_equal(uv_run(&live->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&live->loop), 0);
+    assert_int_equal(live_descriptors(), live->descriptors);
+}
+
+/** Runs until the condition holds. */
+#define live_until(live, condition)                                     \
+    do                                                                  \
+        assert_true(uv_run(&(live)->loop, UV_RUN_ONCE) || (condition)); \
+    while (!(condition))
+
+/** One end of a connection: what it has heard, and what it does when it hears something. */
+typedef struct end end;
+struct end {
+    mqw_conn *conn; /**< NULL once `close` was heard. */
+    int heard[16];  /**< How often, per packet type; [0]: pieces. */
+    int connected;
+    int packets;
+    int drains;
+    int closes;
+    int errors;
+    int violations;
+    mqw_error error;
+    char words[96];   /**< mqw_conn_stream_error when the error was heard. */
+    uint64_t payload; /**< Bytes of payload heard. */
+    char log[1024];   /**< Names of events, each with a blank behind. */
+    bool quiet;       /**< Do not answer CONNECT. */
+    bool stay;        /**< Do not close when DISCONNECT was heard … (the library does). */
+    void (*act)(end *end, const char *event, const mqw_packet *packet);
+    void *more;
+};
+
+static inline void end_note(end *end, const char *event, const mqw_packet *packet)
+{
+    size_t len = strlen(end->log);
+    if (len + strlen(event) + 2 < sizeof end->log)
+        sprintf(end->log + len, "%s ", event);
+    if (end->act)
+        end->act(end, event, packet);
+}
+
+static inline void end_connected(mqw_conn *conn, void *ctx)
+{
+    end *end = ctx;
+    (void)conn;
+    end->connected++;
+    end_note(end, "connected", NULL);
+}
+
+static inline void end_packet(mqw_conn *conn, const mqw_packet *packet, void *ctx)
+{
+    end *end = ctx;
+    (void)conn;
+    end->packets++;
+    end->heard[packet->type]++;
+    if (packet->type == MQW_PUBLISH)
+        end->payload += packet->publish.payload.len;
+}
+
+#define X(id, NAME, name, ...)                                                         \
+    static inline void end_##name(mqw_conn *conn, const mqw_packet *packet, void *ctx) \
+    {                                                                                  \
+        end *end = ctx;                                                                \
+        (void)conn;                                                                    \
+        if (id == MQW_CONNECT && !end->quiet)                                          \
+            mqw_conn_connack(conn, &(mqw_connack){0});                                 \
+        end_note(end, #name, packet);                                                  \
+    }
+MQW_PACKETS(X)
+#undef X
+
+static inline void end_payload(mqw_conn *conn, const mqw_packet *packet, void *ctx)
+{
+    end *end = ctx;
+    (void)conn;
+    end->heard[0]++;
+    end->payload += packet->piece.bytes.len;
+    end_note(end, "payload", packet);
+}
+
+static inline void end_violation(mqw_conn *conn, const mqw_packet *packet, const mqw_error *error, void *ctx)
+{
+    end *end = ctx;
+    (void)conn;
+    end->violations++;
+    end->error = *error;
+    end_note(end, "violation", packet);
+}
+
+static inline void end_error(mqw_conn *conn, const mqw_error *error, void *ctx)
+{
+    end *end = ctx;
+    end->errors++;
+    end->error = *error;
+    snprintf(end->words, sizeof end->words, "%s", mqw_conn_stream_error(conn));
+    end_note(end, "error", NULL);
+}
+
+static inline void end_drain(mqw_conn *conn, void *ctx)
+{
+    end *end = ctx;
+    (void)conn;
+    end->drains++;
+    end_note(end, "drain", NULL);
+}
+
+static inline void end_close(mqw_conn *conn, void *ctx)
+{
+    end *end = ctx;
+    assert_ptr_equal(conn, end->conn);
+    end->closes++;
+    end_note(end, "close", NULL);
+    end->conn = NULL;
+}
+
+static const mqw_handlers end_handlers = {
+    .size = sizeof(mqw_handlers),
+    .connected = end_connected,
+#define X(id, NAME, name, ...) .name = end_##name,
+    MQW_PACKETS(X)
+#undef X
+        .packet = end_packet,
+    .payload = end_payload,
+    .violation = end_violation,
+    .error = end_error,
+    .drain = end_drain,
+    .close = end_close,
+};
+
+static inline void end_open(end *end, live *live, const char *address, const mqw_open_options *options)
+{
+    assert_int_equal(mqw_conn_open(&end->conn, &live->loop, address, options, &end_handlers, end), 0);
+}
+
+/** A server that gives each peer the next of its ends. */
+typedef struct host {
+    live *live;
+    mqw_server *server;
+    end *ends;
+    int max;
+    int count;
+    char address[128];
+    int closed;
+} host;
+
+static inline void host_connection(mqw_server *server, mqw_conn *conn, void *ctx)
+{
+    host *host = ctx;
+    assert_ptr_equal(server, host->server);
+    assert_true(host->count < host->max);
+    end *end = &host->ends[host->count++];
+    end->conn = conn;
+    assert_int_equal(mqw_conn_role(conn), MQW_SERVER);
+    assert_int_equal(mqw_conn_handle(conn, &end_handlers, end), 0);
+    end_note(end, "accepted", NULL);
+}
+
+static inline void host_closed(mqw_server *server, void *ctx)
+{
+    host *host = ctx;
+    assert_ptr_equal(server, host->server);
+    host->closed++;
+    host->server = NULL;
+}
+
+static inline void host_listen(host *host, live *live, const char *address, const mqw_open_options *options,
+                               end *ends, int max)
+{
+    *host = (struct host){.live = live, .ends = ends, .max = max};
+    assert_int_equal(mqw_server_listen(&host->server, &live->loop, address, options, host_connection, host),
+                     0);
+    assert_int_equal(mqw_server_address(host->server, 0, host->address, sizeof host->address), 0);
+}
+
+static inline void host_close(host *host, bool drain)
+{
+    mqw_server_close(host->server, drain, host_closed, host);
+}
+
+static inline void send_connect(end *end, const char *client_id)
+{
+    mqw_connect connect = {.version = 4, .clean_start = true, .client_id = {client_id, strlen(client_id)}};
+    assert_int_equal(mqw_conn_connect(end->conn, &connect), 0);
+}
+
+static inline void send_publish(end *end, const void *payload, size_t len)
+{
+    mqw_publish publish = {.topic = MQW_TEXT("a/b"), .payload = {payload, len}};
+    assert_int_equal(mqw_conn_publish(end->conn, &publish), 0);
+}
+
+#endif
