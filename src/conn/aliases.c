@@ -62,7 +62,7 @@ bool mqw__aliases_allow(const mqw_conn *conn, mqw__trial *trial, const mqw_publi
 {
     bool client = trial->sender == MQW_CLIENT;
     uint16_t alias = publish->props.topic_alias;
-    if (alias > conn->sides[client].alias_maximum &&
+    if (alias > mqw__conn_acceptor(conn, (mqw_role)trial->sender)->alias_maximum &&
         mqw__trial_breaks(conn, trial, client ? MQW_RULE_ALIAS_MAXIMUM_SERVER : MQW_RULE_ALIAS_MAXIMUM_CLIENT,
                           "topic_alias"))
         return false;
@@ -77,7 +77,7 @@ bool mqw__aliases_allow(const mqw_conn *conn, mqw__trial *trial, const mqw_publi
 int mqw__alias_resolve(mqw_conn *conn, mqw_publish *publish)
 {
     uint16_t alias = publish->props.topic_alias;
-    if (alias == 0 || alias > mqw__conn_ours(conn)->alias_maximum)
+    if (alias == 0 || alias > conn->ours.alias_maximum)
         return 0; /* let pass by policy, as it stands */
     mqw__extra *extra = mqw__conn_extra(conn);
     mqw__alias *row = extra ? row_for(conn, &extra->alias_in, alias) : NULL;
@@ -123,7 +123,7 @@ static mqw__alias *oldest_row(mqw_conn *conn, mqw__aliases *aliases, uint32_t mo
 
 mqw__alias *mqw__alias_assign(mqw_conn *conn, mqw_publish *publish)
 {
-    uint32_t most = mqw__conn_theirs(conn)->alias_maximum;
+    uint32_t most = conn->theirs.alias_maximum;
     if (most > RECENT_MAX)
         most = RECENT_MAX;
     mqw__extra *extra = most && publish->topic.len ? mqw__conn_extra(conn) : NULL;

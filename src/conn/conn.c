@@ -23,10 +23,9 @@ mqw_conn *mqw_conn_new_shared(mqw_role role, mqw_config *config)
     conn->ctx = config->options.handlers_ctx;
     conn->role = (uint8_t)role;
     conn->version = config->options.version;
-    for (int i = 0; i < 2; i++)
-        conn->sides[i] = (mqw__side){.max_packet = MQW_PACKET_MAX, .receive_maximum = UINT16_MAX};
+    conn->ours = conn->theirs = (mqw__side){.max_packet = MQW_PACKET_MAX, .receive_maximum = UINT16_MAX};
     const mqw_conn_options *o = &config->options;
-    mqw__conn_ours(conn)->max_packet = role == MQW_SERVER ? o->max_first_packet : o->max_packet_size;
+    conn->ours.max_packet = role == MQW_SERVER ? o->max_first_packet : o->max_packet_size;
     return conn;
 }
 

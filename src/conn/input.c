@@ -83,8 +83,24 @@ static void alive_by_bytes(mqw_conn *conn)
 
 /* ---- a packet has arrived ---- */
 
-MQW__COLD static int fault_at(mqw_conn *conn, mqw_error *why, uint64_t start)
+/* Before any packet has come: does the peer speak something else? */
+static mqw_rule foreign_tongue(uint8_t a, uint8_t b)
 {
+    static const char methods[] = "GEPOHEPUDEOPCOPAHT"; /* GET POST HEAD PUT DELETE OPTIONS CONNECT PATCH HTTP */
+    if ((a == 0x16 || a == 0x15) && b == 0x03)
+        return MQW_RULE_SPEAKS_TLS;
+    for (size_t i = 0; i + 1 < sizeof methods; i += 2)
+        if (a == (uint8_t)methods[i] && b == (uint8_t)methods[i + 1])
+            return MQW_RULE_SPEAKS_HTTP;
+    return MQW_RULE_NONE;
+}
+
+/* The packet at `at` could not be decoded. */
+MQW__COLD static int fault_at(mqw_conn *conn, mqw_error *why, uint64_t start, const uint8_t *at)
+{
+    mqw_rule foreign = conn->packets_received == 0 ? foreign_tongue(at[0], at[1]) : MQW_RULE_NONE;
+    if (foreign)
+        return mqw__conn_fault_by_rule(conn, foreign, MQW_E_PROTOCOL);
     why->offset += start;
     return mqw__conn_fault(conn, why);
 }
@@ -173,13 +189,13 @@ static inline int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, ui
     return conn->config->hooked ? hooks(conn, packet, raw) : 1;
 }
 
-static inline int decode(mqw_conn *conn, const mqw__header *header, const uint8_t *at, mqw_packet *out, uint64_t start)
+static inline int decode(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out, uint64_t start)
 {
     mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), conn->config->policy};
     mqw_error why;
-    if (mqw__decode_body(&codec, header, at + header->size, out, &why) < 0)
-        return fault_at(conn, &why, start);
-    return received(conn, out, (mqw_bytes){at, header->size + header->length}, start);
+    if (mqw__decode_body(&codec, header, at + header.size, out, &why) < 0)
+        return fault_at(conn, &why, start, at);
+    return received(conn, out, (mqw_bytes){at, header.size + header.length}, start);
 }
 
 /* ---- payloads in pieces ---- */
@@ -191,8 +207,8 @@ static int begin_pieces(mqw_conn *conn, const mqw__header *header, uint32_t head
     mqw__extra *extra = mqw__conn_extra(conn);
     if (!extra)
         return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
-    if (mqw__decode_publish_head(&codec, header, conn->stash + header->size, head, out, &why) < 0)
-        return fault_at(conn, &why, start);
+    if (mqw__decode_publish_head(&codec, *header, conn->stash + header->size, head, out, &why) < 0)
+        return fault_at(conn, &why, start, conn->stash);
     int rc = received(conn, out, (mqw_bytes){conn->stash, header->size + head}, start);
     if (rc < 0)
         return rc;
@@ -241,18 +257,6 @@ static int too_large(mqw_conn *conn, uint8_t type, uint64_t start)
     return mqw__conn_fault(conn, &why);
 }
 
-/* Before any packet has come: does the peer speak something else? */
-static mqw_rule foreign_tongue(uint8_t a, uint8_t b)
-{
-    static const char methods[] = "GEPOHEPUDEOPCOPAHT"; /* GET POST HEAD PUT DELETE OPTIONS CONNECT PATCH HTTP */
-    if ((a == 0x16 || a == 0x15) && b == 0x03)
-        return MQW_RULE_SPEAKS_TLS;
-    for (size_t i = 0; i + 1 < sizeof methods; i += 2)
-        if (a == (uint8_t)methods[i] && b == (uint8_t)methods[i + 1])
-            return MQW_RULE_SPEAKS_HTTP;
-    return MQW_RULE_NONE;
-}
-
 /* How much of the packet must be in the stash before something can be made of it; sets *head when its payload is to come
  * in pieces. Negative: fault. */
 static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
@@ -282,7 +286,7 @@ static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
 static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out, uint64_t start)
 {
     uint32_t total = header->size + header->length;
-    if (total > mqw__conn_ours(conn)->max_packet)
+    if (total > conn->ours.max_packet)
         return too_large(conn, header->first >> 4, start);
     for (;;) {
         uint32_t head;
@@ -296,7 +300,7 @@ static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *head
         if (!last)
             continue;
         conn->flags |= MQW__IN_STASH;
-        return head ? begin_pieces(conn, header, head, out, start) : decode(conn, header, conn->stash, out, start);
+        return head ? begin_pieces(conn, header, head, out, start) : decode(conn, *header, conn->stash, out, start);
     }
 }
 
@@ -360,18 +364,11 @@ static MQW__APART int prepare(mqw_conn *conn, mqw_bytes *in)
     return conn->flags & MQW__PAUSED ? 0 : 1;
 }
 
-/* The first byte of a conversation as it should be; others are looked at more closely. */
-static bool opens(uint8_t first)
-{
-    return first == MQW_CONNECT << 4 || first == MQW_CONNACK << 4;
-}
-
 /* Whether `in` starts with a packet that can be decoded where it lies. */
-static inline bool whole(mqw_conn *conn, mqw_bytes in, mqw__header *header)
+static inline bool whole(mqw_conn *conn, mqw_bytes in, mqw__header header)
 {
-    return conn->stash_len == 0 && mqw__header_read(in, header) > 0 && in.len - header->size >= header->length &&
-           header->size + header->length <= mqw__conn_ours(conn)->max_packet && header->length <= conn->config->whole &&
-           (conn->packets_received || opens(header->first));
+    return header.size && conn->stash_len == 0 && in.len - header.size >= header.length &&
+           header.size + header.length <= conn->ours.max_packet && header.length <= conn->config->whole;
 }
 
 /* The packet is not whole in `in`, or it needs a closer look. */
@@ -396,8 +393,8 @@ int mqw_conn_recv(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
         if (conn->flags & MQW__STREAM_IN)
             return next_piece(conn, in, out);
     }
-    mqw__header header;
-    if (!whole(conn, *in, &header))
+    mqw__header header = mqw__header_at(*in);
+    if (!whole(conn, *in, header))
         return recv_cut(conn, in, out);
     uint32_t total = header.size + header.length;
     const uint8_t *at = in->data;
@@ -405,7 +402,7 @@ int mqw_conn_recv(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
     in->data += total;
     in->len -= total;
     conn->bytes_received += total;
-    return decode(conn, &header, at, out, start);
+    return decode(conn, header, at, out, start);
 }
 
 int mqw_conn_end(mqw_conn *conn)

@@ -146,7 +146,7 @@ struct mqw_conn {
     uint32_t last_received, last_sent, pinged; /* low halves of `now` */
     uint32_t partial;                          /* bytes of an unfinished packet since last_received */
     uint64_t bytes_received, packets_received, bytes_queued, packets_queued;
-    mqw__side sides[2]; /* [MQW_CLIENT - 1], [MQW_SERVER - 1] */
+    mqw__side ours, theirs;
     mqw__extra *extra;
     uint16_t keep_alive;
     uint16_t agreed, flags;
@@ -168,15 +168,10 @@ static inline mqw_role mqw__conn_peer(const mqw_conn *conn)
     return (mqw_role)peer[conn->role];
 }
 
-/* What we take, and what the peer takes. A sniffer is its own server. */
-static inline mqw__side *mqw__conn_ours(mqw_conn *conn)
+/* What a packet of that sender goes to: the other side. */
+static inline const mqw__side *mqw__conn_acceptor(const mqw_conn *conn, mqw_role sender)
 {
-    return &conn->sides[conn->role != MQW_CLIENT];
-}
-
-static inline mqw__side *mqw__conn_theirs(mqw_conn *conn)
-{
-    return &conn->sides[conn->role == MQW_CLIENT];
+    return (uint8_t)sender == conn->role ? &conn->theirs : &conn->ours;
 }
 
 /* config.c */

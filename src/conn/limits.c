@@ -35,7 +35,7 @@ const mqw_props *mqw__props_of(int type, const void *body)
 static bool publish_allowed(const mqw_conn *conn, mqw__trial *trial, const mqw_publish *publish)
 {
     bool client = trial->sender == MQW_CLIENT;
-    const mqw__side *acceptor = &conn->sides[client];
+    const mqw__side *acceptor = mqw__conn_acceptor(conn, (mqw_role)trial->sender);
     if (publish->qos && acceptor->in_flight >= acceptor->receive_maximum &&
         mqw__trial_breaks(conn, trial, client ? MQW_RULE_RECEIVE_MAXIMUM_SERVER : MQW_RULE_RECEIVE_MAXIMUM_CLIENT,
                           "packet_id"))
@@ -99,8 +99,9 @@ bool mqw__limits_allow(const mqw_conn *conn, mqw__trial *trial, const void *body
 
 /* ---- what CONNECT and CONNACK say ---- */
 
-static void side_learn(const mqw_conn *conn, mqw__side *side, const mqw_props *props, bool ours)
+static void side_learn(mqw_conn *conn, const mqw_props *props, bool ours)
 {
+    mqw__side *side = ours ? &conn->ours : &conn->theirs;
     uint32_t most = ours ? conn->config->options.max_packet_size : MQW_PACKET_MAX;
     uint32_t said = mqw_value(props, maximum_packet_size);
     side->max_packet = said < most ? said : most;
@@ -129,7 +130,7 @@ static void learn_connect(mqw_conn *conn, const mqw_connect *connect, bool ours)
     if (conn->version != MQW_5_0)
         return;
     const mqw_props *props = &connect->props;
-    side_learn(conn, &conn->sides[MQW_CLIENT - 1], props, ours);
+    side_learn(conn, props, ours);
     unsigned agreed = conn->agreed;
     agreed |= connect->client_id.len == 0 ? MQW__EMPTY_ID : 0;
     agreed |= mqw_value(props, session_expiry) == 0 ? MQW__NO_EXPIRY : 0;
@@ -146,11 +147,11 @@ static void learn_connack(mqw_conn *conn, const mqw_connack *connack, bool ours)
     if (connack->reason != 0)
         return;
     if (ours)
-        conn->sides[MQW_SERVER - 1].max_packet = conn->config->options.max_packet_size;
+        conn->ours.max_packet = conn->config->options.max_packet_size;
     if (conn->version != MQW_5_0)
         return;
     const mqw_props *props = &connack->props;
-    side_learn(conn, &conn->sides[MQW_SERVER - 1], props, ours);
+    side_learn(conn, props, ours);
     conn->keep_alive = mqw_get(props, server_keep_alive, conn->keep_alive);
     unsigned agreed = conn->agreed;
     agreed |= mqw_value(props, retain_available) ? 0 : MQW__NO_RETAIN;
@@ -161,12 +162,18 @@ static void learn_connack(mqw_conn *conn, const mqw_connack *connack, bool ours)
     conn->agreed = (uint16_t)agreed;
 }
 
-/* The acknowledgement that ends a PUBLISH gives its place in the send quota back (section 4.9). */
-static void acknowledged(mqw__side *side, int type, const mqw_ack *ack)
+/* A PUBLISH that is to be acknowledged takes a place in the quota of the side that it goes to; the acknowledgement that
+ * ends it gives the place back (section 4.9). */
+static void count_in_flight(mqw_conn *conn, bool ours, int type, const void *body)
 {
-    bool ends = type == MQW_PUBACK || type == MQW_PUBCOMP || (type == MQW_PUBREC && ack->reason >= 0x80);
-    if (ends && side->in_flight > 0)
-        side->in_flight--;
+    mqw__side *acceptor = ours ? &conn->theirs : &conn->ours;
+    mqw__side *acknowledger = ours ? &conn->ours : &conn->theirs;
+    bool ends = type == MQW_PUBACK || type == MQW_PUBCOMP ||
+                (type == MQW_PUBREC && ((const mqw_ack *)body)->reason >= 0x80);
+    if (type == MQW_PUBLISH && ((const mqw_publish *)body)->qos && acceptor->in_flight < UINT16_MAX)
+        acceptor->in_flight++;
+    else if (ends && acknowledger->in_flight > 0)
+        acknowledger->in_flight--;
 }
 
 void mqw__limits_passed(mqw_conn *conn, mqw_role sender, int type, const void *body)
@@ -176,17 +183,13 @@ void mqw__limits_passed(mqw_conn *conn, mqw_role sender, int type, const void *b
         learn_connect(conn, body, ours);
     else if (type == MQW_CONNACK)
         learn_connack(conn, body, ours);
-    if (conn->version != MQW_5_0)
-        return;
-    if (type == MQW_PUBLISH && ((const mqw_publish *)body)->qos && mqw__acceptor(conn, sender)->in_flight < UINT16_MAX)
-        mqw__acceptor(conn, sender)->in_flight++;
-    else if (type >= MQW_PUBACK && type <= MQW_PUBCOMP && sender != MQW_ANY)
-        acknowledged(&conn->sides[sender - 1], type, body);
+    if (conn->version == MQW_5_0 && conn->role != MQW_ANY)
+        count_in_flight(conn, ours, type, body);
 }
 
 uint16_t mqw_conn_quota(const mqw_conn *conn)
 {
-    const mqw__side *peer = &conn->sides[conn->role == MQW_CLIENT];
+    const mqw__side *peer = &conn->theirs;
     if (conn->version != MQW_5_0)
         return UINT16_MAX;
     return peer->in_flight < peer->receive_maximum ? (uint16_t)(peer->receive_maximum - peer->in_flight) : 0;

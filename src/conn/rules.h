@@ -47,10 +47,4 @@ void mqw__aliases_free(mqw_config *config, mqw__aliases *aliases);
 /* The properties of a packet; NULL: it has none. */
 const mqw_props *mqw__props_of(int type, const void *body);
 
-/* What a packet of that side is sent to: the limits of the other side. */
-static inline mqw__side *mqw__acceptor(mqw_conn *conn, mqw_role sender)
-{
-    return &conn->sides[sender == MQW_CLIENT];
-}
-
 #endif

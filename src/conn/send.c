@@ -133,7 +133,7 @@ static int prepare_alias(mqw_conn *conn, mqw__sending *s)
         s->alias = conn->role == MQW_ANY ? NULL : mqw__alias_row(conn, publish->props.topic_alias);
         return s->alias || conn->role == MQW_ANY ? 0 : MQW_E_NO_MEMORY;
     }
-    if (conn->config->options.alias_out != MQW_ALIAS_RECENT || !mqw__conn_theirs(conn)->alias_maximum)
+    if (conn->config->options.alias_out != MQW_ALIAS_RECENT || !conn->theirs.alias_maximum)
         return 0;
     mqw_publish *copy = own_copy(s);
     s->alias = mqw__alias_assign(conn, copy);
@@ -318,9 +318,9 @@ static int queue_packet(mqw_conn *conn, mqw__sending *s)
     mqw_bytes payload = payload_apart(s);
     bool apart = payload.len > 0 || s->open_end || s->shared;
     int len = encode(conn, s, apart, &fresh, &at);
-    if (len > 0 && (uint64_t)len + payload.len > mqw__conn_theirs(conn)->max_packet && conn->role != MQW_ANY) {
+    if (len > 0 && (uint64_t)len + payload.len > conn->theirs.max_packet && conn->role != MQW_ANY) {
         bool fits = strip(s) && (len = encode(conn, s, apart, &fresh, &at)) > 0 &&
-                    (uint64_t)len + payload.len <= mqw__conn_theirs(conn)->max_packet;
+                    (uint64_t)len + payload.len <= conn->theirs.max_packet;
         if (!fits && len > 0)
             len = too_large_for_peer(conn, s);
     }

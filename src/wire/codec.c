@@ -137,16 +137,16 @@ static inline int decode(const mqw_codec *codec, mqw__header header, const uint8
     return MQW__RARE(check.rule != 0) ? decode_failed(&check, why) : 0;
 }
 
-int mqw__decode_body(const mqw_codec *codec, const mqw__header *header, const uint8_t *body, mqw_packet *out,
+int mqw__decode_body(const mqw_codec *codec, mqw__header header, const uint8_t *body, mqw_packet *out,
                      mqw_error *why)
 {
-    return decode(codec, *header, body, header->length, out, why);
+    return decode(codec, header, body, header.length, out, why);
 }
 
-int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
+int mqw__decode_publish_head(const mqw_codec *codec, mqw__header header, const uint8_t *body,
                              size_t head_size, mqw_packet *out, mqw_error *why)
 {
-    return decode(codec, *header, body, head_size, out, why);
+    return decode(codec, header, body, head_size, out, why);
 }
 
 /* The commonest form of the four acknowledgements, which breaks no rule in any version. */

@@ -30,6 +30,18 @@ static inline int mqw__header_read(mqw_bytes in, mqw__header *out)
     return 2;
 }
 
+/* The fixed header at the start of `in`; size 0: incomplete or malformed. By value it stays in registers. */
+static inline mqw__header mqw__header_at(mqw_bytes in)
+{
+    const mqw__header none = {0, 0, 0};
+    if (in.len < 2)
+        return none;
+    if (in.data[1] < 0x80)
+        return (mqw__header){in.data[0], 2, in.data[1]};
+    mqw__header other;
+    return mqw__header_read_long(in, &other) > 0 ? other : none;
+}
+
 /* Version that a codec speaks. */
 static inline uint8_t mqw__version(const mqw_codec *codec)
 {
@@ -38,12 +50,12 @@ static inline uint8_t mqw__version(const mqw_codec *codec)
 
 /* Decodes a packet whose body has header->length bytes; 0, or negative with `why` (may be NULL) filled in,
  * its offset counted from the first byte of the fixed header. */
-int mqw__decode_body(const mqw_codec *codec, const mqw__header *header, const uint8_t *body, mqw_packet *out,
+int mqw__decode_body(const mqw_codec *codec, mqw__header header, const uint8_t *body, mqw_packet *out,
                      mqw_error *why);
 
 /* The same for a PUBLISH of whose body only the first head_size bytes are there: its payload follows in
  * pieces. */
-int mqw__decode_publish_head(const mqw_codec *codec, const mqw__header *header, const uint8_t *body,
+int mqw__decode_publish_head(const mqw_codec *codec, mqw__header header, const uint8_t *body,
                              size_t head_size, mqw_packet *out, mqw_error *why);
 
 /* Encodes the packet of which `body` is the member of mqw_packet for its type (1 to 15), with or without a
