@@ -16,7 +16,8 @@ typedef struct completions {
     size_t count;
 } tool_completions;
 
-// The words that begin as the one that ends `line` (the text before the cursor). None between quotes.
-void complete(mqw_text line, tool_completions *out);
+// The words that begin as the one that ends `line` (the text before the cursor), for one who speaks as
+// `ours`. None between quotes.
+void complete(mqw_text line, mqw_role ours, tool_completions *out);
 
 #endif

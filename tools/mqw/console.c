@@ -192,12 +192,13 @@ void console_read(tool_console *console)
     int fd = open_lines(console);
     if (fd < 0)
         return;
-    const char *prompt = console->ours == MQW_CLIENT ? "C> " : "S> ";
-    bool edited = console->interactive && edit_possible();
     input->on_line = on_line;
     input->on_end = on_end;
     input->ctx = console;
-    input_open(input, &console->loop, fd, fd != STDIN_FILENO, edited ? prompt : NULL, console->show.colours);
+    if (console->interactive && edit_possible())
+        input_open_edited(input, &console->loop, fd, console->ours, console->show.colours);
+    else
+        input_open(input, &console->loop, fd, fd != STDIN_FILENO);
     if (input->edit) {
         console->show.hide = hide_line;
         console->show.reveal = reveal_line;
@@ -266,7 +267,7 @@ static bool takes_stdio(const char *address)
 
 static void watch_signals(tool_console *console)
 {
-    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGWINCH};
+    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&console->loop, &console->signals[i]);
         uv_signal_start(&console->signals[i], on_signal, numbers[i]);

@@ -31,7 +31,7 @@ typedef struct peer {
 // What is waited for when the input has ended.
 typedef enum stage { STAGE_NONE, STAGE_UNANSWERED, STAGE_WAIT } tool_stage;
 
-enum { SIGNALS = 3 };
+enum { SIGNALS = 4 };
 
 typedef struct console {
     const tool_settings *settings;

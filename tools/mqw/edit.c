@@ -21,6 +21,7 @@ struct edit {
     EditLine *el;
     History *history;
     int terminal;
+    mqw_role ours;
     char prompt[48];
     int prompt_width;
     char keys[KEYS_MAX];
@@ -145,7 +146,7 @@ static unsigned char complete_key(EditLine *el, int key)
     const LineInfo *line = el_line(el);
     (void)key;
     el_get(el, EL_CLIENTDATA, &edit);
-    complete((mqw_text){line->buffer, (size_t)(line->cursor - line->buffer)}, &offers);
+    complete((mqw_text){line->buffer, (size_t)(line->cursor - line->buffer)}, edit->ours, &offers);
     if (offers.count == 0)
         return CC_REFRESH_BEEP;
     size_t common = common_length(&offers);
@@ -203,14 +204,17 @@ static bool begin_history(tool_edit *edit)
     return true;
 }
 
-tool_edit *edit_new(int terminal, const char *prompt, bool colours)
+tool_edit *edit_new(int terminal, mqw_role ours, bool colours)
 {
     tool_edit *edit = calloc(1, sizeof(*edit));
     if (edit == NULL)
         return NULL;
+    const char *who = ours == MQW_CLIENT ? "C>" : "S>";
     edit->terminal = terminal;
-    snprintf(edit->prompt, sizeof(edit->prompt), colours ? "\1\033[1m\1%s\1\033[0m\1" : "%s", prompt);
-    edit->prompt_width = (int)strlen(prompt);
+    edit->ours = ours;
+    // libedit hangs an escape sequence on the character behind it, so there must be one.
+    snprintf(edit->prompt, sizeof(edit->prompt), colours ? "\1\033[1m\1%s\1\033[0m\1 " : "%s ", who);
+    edit->prompt_width = (int)strlen(who) + 1;
     edit->el = el_init("mqw", stdin, stdout, stderr);
     if (edit->el == NULL || !begin_history(edit)) {
         edit_free(edit);

@@ -15,8 +15,9 @@ typedef struct edit tool_edit;
 // in front.
 bool edit_possible(void);
 
-// Shows the prompt. `terminal` is read from when a key needs another one. NULL: no memory.
-tool_edit *edit_new(int terminal, const char *prompt, bool colours);
+// Shows the prompt of one who speaks as `ours`. `terminal` is read from when a key needs another one. NULL:
+// no memory.
+tool_edit *edit_new(int terminal, mqw_role ours, bool colours);
 // Leaves the terminal as it was.
 void edit_free(tool_edit *edit);
 

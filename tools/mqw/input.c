@@ -167,31 +167,45 @@ static void on_readable(uv_poll_t *handle, int status, int events)
 
 // A terminal is opened anew, because a descriptor on the loop must not block, and this one shares that with
 // the shell.
-static int open_terminal(tool_input *input)
+static bool open_terminal(tool_input *input)
 {
     const char *name = ttyname(input->fd);
     int fd = name ? open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC) : -1;
     if (fd < 0)
-        return -1;
+        return false;
+    if (input->own)
+        close(input->fd);
     input->fd = fd;
     input->own = true;
-    return 0;
+    return true;
 }
 
-int input_open(tool_input *input, uv_loop_t *loop, int fd, bool own, const char *prompt, bool colours)
+static void begin(tool_input *input, uv_loop_t *loop)
 {
-    input->fd = fd;
-    input->own = own;
-    bool terminal = isatty(fd) && open_terminal(input) == 0;
-    if (prompt && terminal)
-        input->edit = edit_new(input->fd, prompt, colours);
     input->flags = fcntl(input->fd, F_GETFL);
     input->polled = uv_guess_handle(input->fd) != UV_FILE && uv_poll_init(loop, &input->poll, input->fd) == 0;
     uv_idle_init(loop, &input->idle);
     input->poll.data = input->idle.data = input;
     input->open = true;
     arm(input, false);
-    return input->flags < 0 ? -errno : 0;
+}
+
+void input_open(tool_input *input, uv_loop_t *loop, int fd, bool own)
+{
+    input->fd = fd;
+    input->own = own;
+    if (isatty(fd))
+        open_terminal(input);
+    begin(input, loop);
+}
+
+void input_open_edited(tool_input *input, uv_loop_t *loop, int fd, mqw_role ours, bool colours)
+{
+    input->fd = fd;
+    input->own = false;
+    if (open_terminal(input))
+        input->edit = edit_new(input->fd, ours, colours);
+    begin(input, loop);
 }
 
 void input_pause(tool_input *input)

@@ -32,9 +32,10 @@ typedef struct input {
     void *ctx;
 } tool_input;
 
-// Reads from a descriptor; `own`: and closes it. `prompt` not NULL: a terminal, with editing. Handlers and
-// ctx must be set. Returns 0 or a negative errno.
-int input_open(tool_input *input, uv_loop_t *loop, int fd, bool own, const char *prompt, bool colours);
+// Reads from a descriptor; `own`: and closes it. Handlers and ctx must be set.
+void input_open(tool_input *input, uv_loop_t *loop, int fd, bool own);
+// The same at a terminal, with lines edited for one who speaks as `ours`.
+void input_open_edited(tool_input *input, uv_loop_t *loop, int fd, mqw_role ours, bool colours);
 void input_pause(tool_input *input);
 void input_resume(tool_input *input);
 // Legal in handlers, and twice. What it has goes when the loop has run on.

@@ -61,7 +61,7 @@ static void help_all(FILE *out)
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  mqw %-6s [OPTION...] %-8s  %s\n", commands[i].name, commands[i].argument,
                 commands[i].summary);
-    fputs("  mqw help [COMMAND]            what a command does, and its options\n"
+    fputs("  mqw help [COMMAND]               what a command does, and its options\n"
           "  mqw --version\n\nexit codes:\n",
           out);
     fputs(codes, out);
