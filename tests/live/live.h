@@ -19,12 +19,12 @@
 enum { LIMIT = 10000 };
 
 /** A loop that must come to its end by itself, and descriptors that must all be gone then. */
-typedef struct live {
+typedef struct testbed {
     uv_loop_t loop;
     uv_timer_t limit;
     int descriptors;
     char dir[64]; /**< For paths of a test; removed at its end. */
-} live;
+} testbed;
 
 static inline int live_descriptors(void)
 {
@@ -43,7 +43,7 @@ static inline void live_over(uv_timer_t *timer)
     fail_msg("%s", "the loop did not come to its end in time");
 }
 
-static inline void live_start(live *live)
+static inline void live_start(testbed *live)
 {
     memset(live, 0, sizeof *live);
     // What libuv opens once and for all does not count.
@@ -56,7 +56,7 @@ static inline void live_start(live *live)
     uv_timer_start(&live->limit, live_over, LIMIT, 0);
 }
 
-static inline void live_end(live *live)
+static inline void live_end(testbed *live)
 {
     assert_int_equal(uv_run(&live->loop, UV_RUN_DEFAULT), 0);
     uv_close((uv_handle_t *)&live->limit, NULL);
@@ -72,8 +72,8 @@ static inline void live_end(live *live)
     while (!(condition))
 
 /** One end of a connection: what it has heard, and what it does when it hears something. */
-typedef struct end end;
-struct end {
+typedef struct side side;
+struct side {
     mqw_conn *conn; /**< NULL once `close` was heard. */
     int heard[16];  /**< How often, per packet type; [0]: pieces. */
     int connected;
@@ -88,11 +88,11 @@ struct end {
     char log[1024];   /**< Names of events, each with a blank behind. */
     bool quiet;       /**< Do not answer CONNECT. */
     bool stay;        /**< Do not close when DISCONNECT was heard … (the library does). */
-    void (*act)(end *end, const char *event, const mqw_packet *packet);
+    void (*act)(side *end, const char *event, const mqw_packet *packet);
     void *more;
 };
 
-static inline void end_note(end *end, const char *event, const mqw_packet *packet)
+static inline void end_note(side *end, const char *event, const mqw_packet *packet)
 {
     size_t len = strlen(end->log);
     if (len + strlen(event) + 2 < sizeof end->log)
@@ -103,7 +103,7 @@ static inline void end_note(end *end, const char *event, const mqw_packet *packe
 
 static inline void end_connected(mqw_conn *conn, void *ctx)
 {
-    end *end = ctx;
+    side *end = ctx;
     (void)conn;
     end->connected++;
     end_note(end, "connected", NULL);
@@ -111,7 +111,7 @@ static inline void end_connected(mqw_conn *conn, void *ctx)
 
 static inline void end_packet(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
-    end *end = ctx;
+    side *end = ctx;
     (void)conn;
     end->packets++;
     end->heard[packet->type]++;
@@ -122,7 +122,7 @@ static inline void end_packet(mqw_conn *conn, const mqw_packet *packet, void *ct
 #define X(id, NAME, name, ...)                                                         \
     static inline void end_##name(mqw_conn *conn, const mqw_packet *packet, void *ctx) \
     {                                                                                  \
-        end *end = ctx;                                                                \
+        side *end = ctx;                                                               \
         (void)conn;                                                                    \
         if (id == MQW_CONNECT && !end->quiet)                                          \
             mqw_conn_connack(conn, &(mqw_connack){0});                                 \
@@ -133,7 +133,7 @@ MQW_PACKETS(X)
 
 static inline void end_payload(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
-    end *end = ctx;
+    side *end = ctx;
     (void)conn;
     end->heard[0]++;
     end->payload += packet->piece.bytes.len;
@@ -142,7 +142,7 @@ static inline void end_payload(mqw_conn *conn, const mqw_packet *packet, void *c
 
 static inline void end_violation(mqw_conn *conn, const mqw_packet *packet, const mqw_error *error, void *ctx)
 {
-    end *end = ctx;
+    side *end = ctx;
     (void)conn;
     end->violations++;
     end->error = *error;
@@ -151,7 +151,7 @@ static inline void end_violation(mqw_conn *conn, const mqw_packet *packet, const
 
 static inline void end_error(mqw_conn *conn, const mqw_error *error, void *ctx)
 {
-    end *end = ctx;
+    side *end = ctx;
     end->errors++;
     end->error = *error;
     snprintf(end->words, sizeof end->words, "%s", mqw_conn_stream_error(conn));
@@ -160,7 +160,7 @@ static inline void end_error(mqw_conn *conn, const mqw_error *error, void *ctx)
 
 static inline void end_drain(mqw_conn *conn, void *ctx)
 {
-    end *end = ctx;
+    side *end = ctx;
     (void)conn;
     end->drains++;
     end_note(end, "drain", NULL);
@@ -168,7 +168,7 @@ static inline void end_drain(mqw_conn *conn, void *ctx)
 
 static inline void end_close(mqw_conn *conn, void *ctx)
 {
-    end *end = ctx;
+    side *end = ctx;
     assert_ptr_equal(conn, end->conn);
     end->closes++;
     end_note(end, "close", NULL);
@@ -189,28 +189,28 @@ static const mqw_handlers end_handlers = {
     .close = end_close,
 };
 
-static inline void end_open(end *end, live *live, const char *address, const mqw_open_options *options)
+static inline void end_open(side *end, testbed *live, const char *address, const mqw_open_options *options)
 {
     assert_int_equal(mqw_conn_open(&end->conn, &live->loop, address, options, &end_handlers, end), 0);
 }
 
 /** A server that gives each peer the next of its ends. */
-typedef struct host {
-    live *live;
+typedef struct hosting {
+    testbed *live;
     mqw_server *server;
-    end *ends;
+    side *ends;
     int max;
     int count;
     char address[128];
     int closed;
-} host;
+} hosting;
 
 static inline void host_connection(mqw_server *server, mqw_conn *conn, void *ctx)
 {
-    host *host = ctx;
+    hosting *host = ctx;
     assert_ptr_equal(server, host->server);
     assert_true(host->count < host->max);
-    end *end = &host->ends[host->count++];
+    side *end = &host->ends[host->count++];
     end->conn = conn;
     assert_int_equal(mqw_conn_role(conn), MQW_SERVER);
     assert_int_equal(mqw_conn_handle(conn, &end_handlers, end), 0);
@@ -219,33 +219,33 @@ static inline void host_connection(mqw_server *server, mqw_conn *conn, void *ctx
 
 static inline void host_closed(mqw_server *server, void *ctx)
 {
-    host *host = ctx;
+    hosting *host = ctx;
     assert_ptr_equal(server, host->server);
     host->closed++;
     host->server = NULL;
 }
 
-static inline void host_listen(host *host, live *live, const char *address, const mqw_open_options *options,
-                               end *ends, int max)
+static inline void host_listen(hosting *host, testbed *live, const char *address,
+                               const mqw_open_options *options, side *ends, int max)
 {
-    *host = (struct host){.live = live, .ends = ends, .max = max};
+    *host = (struct hosting){.live = live, .ends = ends, .max = max};
     assert_int_equal(mqw_server_listen(&host->server, &live->loop, address, options, host_connection, host),
                      0);
     assert_int_equal(mqw_server_address(host->server, 0, host->address, sizeof host->address), 0);
 }
 
-static inline void host_close(host *host, bool drain)
+static inline void host_close(hosting *host, bool drain)
 {
     mqw_server_close(host->server, drain, host_closed, host);
 }
 
-static inline void send_connect(end *end, const char *client_id)
+static inline void send_connect(side *end, const char *client_id)
 {
     mqw_connect connect = {.version = 4, .clean_start = true, .client_id = {client_id, strlen(client_id)}};
     assert_int_equal(mqw_conn_connect(end->conn, &connect), 0);
 }
 
-static inline void send_publish(end *end, const void *payload, size_t len)
+static inline void send_publish(side *end, const void *payload, size_t len)
 {
     mqw_publish publish = {.topic = MQW_TEXT("a/b"), .payload = {payload, len}};
     assert_int_equal(mqw_conn_publish(end->conn, &publish), 0);

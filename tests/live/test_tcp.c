@@ -2,13 +2,13 @@
 // Connections over TCP.
 #include "live/live.h"
 
-static void echo(end *end, const char *event, const mqw_packet *packet)
+static void echo(side *end, const char *event, const mqw_packet *packet)
 {
     if (strcmp(event, "publish") == 0)
         assert_int_equal(mqw_conn_send(end->conn, packet), 0);
 }
 
-static void leave_at_echo(end *end, const char *event, const mqw_packet *packet)
+static void leave_at_echo(side *end, const char *event, const mqw_packet *packet)
 {
     (void)packet;
     if (strcmp(event, "publish") == 0)
@@ -18,10 +18,10 @@ static void leave_at_echo(end *end, const char *event, const mqw_packet *packet)
 // CONNECT, PUBLISH, its echo, DISCONNECT: each of them once, then both ends close by themselves.
 static void converse(const char *listen_on, const char *scheme)
 {
-    live live;
-    host host;
-    end client = {.act = leave_at_echo};
-    end peer = {.act = echo};
+    testbed live;
+    hosting host;
+    side client = {.act = leave_at_echo};
+    side peer = {.act = echo};
     live_start(&live);
     host_listen(&host, &live, listen_on, NULL, &peer, 1);
     assert_memory_equal(host.address, scheme, strlen(scheme));
