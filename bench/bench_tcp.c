@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,14 @@
 #include "mqwire/mqwire.h"
 #include "mqwire/transport.h"
 
-enum { ROUNDS = 7, VARIANTS = 6, TOPIC_LEN = 20, BYTES = 384 << 20, TIME_LIMIT = 300 };
+enum {
+    ROUNDS = 7,
+    VARIANTS = 6,
+    TOPIC_LEN = 20,
+    BYTES = 256 << 20,
+    TIME_LIMIT = 300,
+    PUMP = 128 << 10 /**< The sender stops when so much waits, until half of it is gone. */
+};
 
 /** What one run came to. Processor times are in seconds. */
 typedef struct run {
@@ -48,6 +56,18 @@ static _Noreturn void fail(const char *what)
 {
     perror(what);
     exit(1);
+}
+
+/** Whether each end keeps to a processor of its own; else the scheduler decides. */
+static bool apart;
+
+static void keep_to(unsigned processor)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    if (apart && sched_setaffinity(0, sizeof set, &set) != 0)
+        fail("sched_setaffinity");
 }
 
 static double cpu_of(const struct rusage *usage)
@@ -107,6 +127,7 @@ static void plain_receive(int listener, uint32_t piece, run *out)
 {
     char *bytes = calloc(1, piece);
     int fd = accept(listener, NULL, NULL);
+    *out = (run){0};
     double cpu = own_cpu();
     uint64_t start = 0;
     ssize_t got;
@@ -130,6 +151,7 @@ static void run_plain(const variant *what, run *out)
     int listener = plain_listen(&address);
     pid_t sender = fork();
     if (sender == 0) {
+        keep_to(1);
         plain_send(&address, what->piece);
         _exit(0);
     }
@@ -149,7 +171,7 @@ typedef struct sender {
 /** Sends until enough waits; drain calls again. */
 static void pump(mqw_conn *conn, sender *self)
 {
-    while (self->left > 0 && mqw_conn_waiting(conn) <= 256 << 10) {
+    while (self->left > 0 && mqw_conn_waiting(conn) <= PUMP) {
         if (mqw_conn_publish(conn, &self->publish) != 0)
             fail("publish");
         self->left--;
@@ -196,7 +218,7 @@ static void send_ours(const char *address, uint32_t payload)
                                           .drain = on_drain,
                                           .error = on_error};
     static const mqw_conn_options conn_options = {
-        .size = sizeof conn_options, .high_water = 256 << 10, .low_water = 64 << 10};
+        .size = sizeof conn_options, .high_water = PUMP, .low_water = PUMP / 2};
     static const mqw_open_options options = {.size = sizeof options, .conn = &conn_options};
     static uint8_t bytes[1 << 16];
     sender self = {.publish = {.topic = MQW_TEXT("site/7/sensor/0042/t"), .payload = {bytes, payload}},
@@ -271,6 +293,7 @@ static void run_ours(const variant *what, run *out)
         fail("pipe");
     pid_t child = fork();
     if (child == 0) {
+        keep_to(1);
         if (read(channel[0], address, sizeof address) <= 0)
             fail("no address");
         send_ours(address, what->payload);
@@ -330,7 +353,7 @@ static double median_of(const variant *what, double (*get)(const run *))
 
 static void print_variant(const variant *what, double best)
 {
-    double bytes = median_of(what, speed), ratio = bytes / best;
+    double bytes = median_of(what, speed), ratio = best > 0 ? bytes / best : 0;
     printf("%-28s %8.0f", what->name, bytes / 1e6);
     if (what->payload > 0)
         printf(" %11.0f %6.2f", bytes / (double)packet_size(what->payload), ratio);
@@ -344,26 +367,44 @@ static void print_variant(const variant *what, double best)
     printf("\n");
 }
 
-int main(void)
+/** All variants in turn, round by round, and their table. */
+static void measure(const char *title, const char *only)
 {
     double best = 0;
-    alarm(TIME_LIMIT);
     for (int round = 0; round < ROUNDS; round++) {
-        for (int i = 0; i < VARIANTS; i++)
-            (variants[i].piece > 0 ? run_plain : run_ours)(&variants[i], &variants[i].runs[round]);
+        for (int i = 0; i < VARIANTS; i++) {
+            if (strstr(variants[i].name, only) != NULL)
+                (variants[i].piece > 0 ? run_plain : run_ours)(&variants[i], &variants[i].runs[round]);
+        }
     }
     for (int i = 0; i < VARIANTS; i++) {
         double bytes = median_of(&variants[i], speed);
         if (variants[i].piece > 0 && bytes > best)
             best = bytes;
     }
+    printf("\n%s\n", title);
+    for (int i = 0; i < VARIANTS; i++) {
+        if (strstr(variants[i].name, only) != NULL)
+            print_variant(&variants[i], best);
+    }
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = argc > 1 ? argv[1] : "";
+    alarm(TIME_LIMIT);
     printf("%d MiB in each run, medians of %d rounds; CPU in seconds, of both processes\n\n", BYTES >> 20,
            ROUNDS);
     printf("%-28s %8s %11s %6s %11s %19s   %4s  %s\n", "", "", "", "to the", "CPU", "CPU per 1e6 packets", "",
            "");
-    printf("%-28s %8s %11s %6s %11s %9s %9s  %5s  %s\n", "loopback TCP", "MB/s", "packets/s", "best",
-           "per GiB", "sender", "receiver", "least", "reached");
-    for (int i = 0; i < VARIANTS; i++)
-        print_variant(&variants[i], best);
+    printf("%-28s %8s %11s %6s %11s %9s %9s  %5s  %s\n", "", "MB/s", "packets/s", "best", "per GiB", "sender",
+           "receiver", "least", "reached");
+    measure("the scheduler places both ends (often on one processor)", only);
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+        apart = true;
+        keep_to(0);
+        measure("each end on a processor of its own", only);
+    }
     return 0;
 }
