@@ -75,5 +75,6 @@ static inline bool mqw__is_view(unsigned kind)
 // All views look alike, whatever their bytes mean.
 _Static_assert(sizeof(mqw_text) == sizeof(mqw_bytes) && sizeof(mqw_list) == sizeof(mqw_bytes),
                "views differ");
+_Static_assert(sizeof(bool) == 1, "flags are read as bytes");
 
 #endif

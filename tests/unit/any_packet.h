@@ -249,6 +249,8 @@ static inline mqw_packet *any_packet(any_source *from, int type)
 {
     mqw_packet *out = malloc(sizeof(*out));
     assert_non_null(out);
+    if (any_bool(from))
+        memset(out, 0xA5, sizeof(*out));
     from->used = 0;
     out->type = (mqw_packet_type)type;
     out->dup = out->retain = false;

@@ -123,6 +123,9 @@ static void subscriptions(void **state)
         "SUBSCRIBE packet_id=6 filter=\"a/#\":1:no_local filter=\"b\":2:retain_as_published:retain_handling=2 "
         "filter=\"$share/g/c\":0 subscription_id=1",
         "SUBSCRIBE packet_id=6 filter=\"a/#\":1 filter=\"b\":2 filter=\"$share/g/c\":0");
+    both("SUBSCRIBE packet_id=6 filter=\"a\":1:no_local", "SUBSCRIBE packet_id=6 filter=\"a\":1");
+    both("SUBSCRIBE packet_id=6 filter=\"a\":1:retain_as_published", "SUBSCRIBE packet_id=6 filter=\"a\":1");
+    both("SUBSCRIBE packet_id=6 filter=\"a\":1:retain_handling=1", "SUBSCRIBE packet_id=6 filter=\"a\":1");
     both("SUBSCRIBE packet_id=6 filter=\"a\":1 user=\"k\":\"v\"", "SUBSCRIBE packet_id=6 filter=\"a\":1");
     both("UNSUBSCRIBE packet_id=6 filter=\"a\" user=\"k\":\"v\"", "UNSUBSCRIBE packet_id=6 filter=\"a\"");
     turns_into("UNSUBSCRIBE packet_id=6 dup filter=\"a\"", 3, MQW_CLIENT,

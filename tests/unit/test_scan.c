@@ -47,6 +47,8 @@ static const char *const canonical_lines[] = {
     "SUBSCRIBE packet_id=6 filter=\"a/#\":1 filter=\"b\":2:no_local:retain_as_published:retain_handling=1 "
     "subscription_id=1",
     "SUBSCRIBE packet_id=0",
+    "UNSUBSCRIBE packet_id=0",
+    "SUBACK packet_id=0",
     "SUBACK packet_id=6 reasons=0x00,0x01,0x80",
     "UNSUBSCRIBE packet_id=7 dup filter=\"tfst\" filter=\"\"",
     "UNSUBACK packet_id=7",
@@ -132,11 +134,13 @@ static void other_spellings(void **state)
              "PUBLISH topic=\"t\" payload=\"p\" qos=2 packet_id=7");
     reads_as("PUBLISH # topic=\"t\"", "PUBLISH topic=\"\" payload=\"\"");
     reads_as("PUBLISH topic=\"#\" #", "PUBLISH topic=\"#\" payload=\"\"");
-    reads_as("PUBLISH topic=0x61C3A9 payload=\"\\x00\"", "PUBLISH topic=\"a\xC3\xA9\" payload=0x00");
+    reads_as("PUBLISH topic=0x61C3A9fFF0 payload=\"\\x00\"",
+             "PUBLISH topic=\"a\xC3\xA9\\xff\\xf0\" payload=0x00");
     reads_as("PUBLISH topic=0x payload=0X41", "PUBLISH topic=\"\" payload=\"A\"");
     reads_as("PUBLISH topic=\"\t\x01\"", "PUBLISH topic=\"\\t\\x01\" payload=\"\"");
     reads_as("PUBLISH topic=\"\\x41\\x7e\"", "PUBLISH topic=\"A~\" payload=\"\"");
     reads_as("CONNACK reason=not_authorized", "CONNACK reason=0x87");
+    reads_as("CONNACK reason=Success", "CONNACK reason=0x00");
     reads_as("CONNACK reason=135", "CONNACK reason=0x87");
     reads_as("DISCONNECT reason=NORMAL_DISCONNECTION", "DISCONNECT");
     reads_as("SUBACK packet_id=1 reasons=GRANTED_QOS_0,2,Quota_Exceeded",
@@ -176,6 +180,7 @@ static void errors(void **state)
         {"PUBLISHED topic=\"a\"", 0, "a packet name"},
         {"=", 0, "a packet name"},
         {"PUBLISH=", 7, "a blank"},
+        {"PUBLISH x#", 8, "a field of this packet"},
         {"PUBLISH foo=1", 8, "a field of this packet"},
         {"PUBLISH \"a\"", 8, "a field of this packet"},
         {"PUBLISH will.topic=\"a\"", 8, "a field of this packet"},
@@ -200,6 +205,7 @@ static void errors(void **state)
         {"PUBLISH qos=-1", 12, "a number up to 255"},
         {"PUBLISH qos=0x", 12, "a number up to 255"},
         {"PUBLISH qos=256", 12, "a number up to 255"},
+        {"PUBLISH qos=2550", 12, "a number up to 255"},
         {"PUBLISH qos=0x100", 12, "a number up to 255"},
         {"PUBLISH packet_id=65536", 18, "a number up to 65535"},
         {"CONNECT version=300", 16, "a number up to 255"},
@@ -233,6 +239,7 @@ static void errors(void **state)
         {"SUBSCRIBE filter=\"a\":retain_handling", 21,
          "a QoS, no_local, retain_as_published or retain_handling="},
         {"SUBSCRIBE filter=\"a\":4", 21, "a number up to 3"},
+        {"SUBSCRIBE filter=\"a\":9", 21, "a number up to 3"},
         {"SUBSCRIBE filter=\"a\":retain_handling=4", 37, "a number up to 3"},
         {"UNSUBSCRIBE filter=\"a\":1", 22, "a blank"},
         {"CONNECT unsupported client_id=\"a\"", 33, "no field but version and bridge beside unsupported"},
