@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: MIT
-// What many connections share: options with their defaults, policy, handlers, allocator, spare chunks of output.
+// What many connections share: options with their defaults, policy, handlers, allocator, spare chunks of
+// output.
 #include "conn/inside.h"
 
 #include <string.h>
 
+enum { HEADER_MAX = 5 }; /* type and length */
+
 /* An options field and what 0 means there. */
-#define DEFAULT(options, field, value)                                                                       \
-    do {                                                                                                     \
-        if ((options)->field == 0)                                                                           \
-            (options)->field = (value);                                                                      \
+#define DEFAULT(options, field, value)  \
+    do {                                \
+        if ((options)->field == 0)      \
+            (options)->field = (value); \
     } while (0)
 
 static uint32_t smaller(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint32_t sum(uint32_t a, uint32_t b)
+{
+    return b > UINT32_MAX - a ? UINT32_MAX : a + b;
 }
 
 /* The original knew 3.1 only. */
@@ -27,7 +40,7 @@ static void fill_in_defaults(mqw_conn_options *o)
     DEFAULT(o, version, is_original(&o->policy) ? MQW_3_1 : MQW_3_1_1);
     DEFAULT(o, max_packet_size, 1u << 20);
     DEFAULT(o, max_first_packet, 64u << 10);
-    DEFAULT(o, max_stored, o->stream_over ? 1u << 20 : o->max_packet_size);
+    DEFAULT(o, max_stored, sum(o->stream_over, 1u << 20));
     DEFAULT(o, max_output, 16u << 20);
     DEFAULT(o, reserve, 64u << 10);
     DEFAULT(o, high_water, 64u << 10);
@@ -36,10 +49,21 @@ static void fill_in_defaults(mqw_conn_options *o)
     DEFAULT(o, connect_timeout, 10000);
     DEFAULT(o, min_rate, 100);
     DEFAULT(o, max_text, 4u << 20);
+}
+
+/* Sizes whose sums fit into 32 bits, times that can be told from those before them, limits that do not
+ * contradict. */
+static void bring_into_bounds(mqw_conn_options *o)
+{
     o->max_packet_size = smaller(o->max_packet_size, MQW_PACKET_MAX);
     o->max_first_packet = smaller(o->max_first_packet, o->max_packet_size);
+    o->max_stored =
+        o->stream_over ? larger(o->max_stored, sum(o->stream_over, HEADER_MAX)) : o->max_packet_size;
     o->max_output = smaller(o->max_output, UINT32_MAX / 4);
     o->reserve = smaller(o->reserve, UINT32_MAX / 4);
+    o->low_water = smaller(o->low_water, o->high_water);
+    o->connect_timeout = smaller(o->connect_timeout, INT32_MAX);
+    o->ping_timeout = smaller(o->ping_timeout, INT32_MAX);
 }
 
 static bool in_range(const mqw_conn_options *o)
@@ -67,6 +91,7 @@ mqw_config *mqw_config_new(const mqw_conn_options *options)
     if (options)
         copy_versioned(&o, sizeof o, options, options->size);
     fill_in_defaults(&o);
+    bring_into_bounds(&o);
     if (!in_range(&o))
         return NULL;
     mqw_allocator allocator = mqw__allocator(o.allocator);
