@@ -18,10 +18,10 @@
 #include "mqwire/transport.h"
 
 enum {
-    ROUNDS = 7,
+    ROUNDS = 11,
     VARIANTS = 6,
     TOPIC_LEN = 20,
-    BYTES = 256 << 20,
+    BYTES = 192 << 20,
     TIME_LIMIT = 300,
     PUMP = 128 << 10 /**< The sender stops when so much waits, until half of it is gone. */
 };
