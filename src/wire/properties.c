@@ -116,6 +116,16 @@ static void extend(mqw_list *list, bool begun, const uint8_t *mark, const uint8_
     list->wire = (mqw_bytes){from, (size_t)(end - from)};
 }
 
+/* A text of the property that began at `mark`. */
+static inline mqw_text read_text(mqw__reader *r, const property *row, const uint8_t *mark, const char *name)
+{
+    mqw_text text = mqw__read_raw_text(r, name);
+    unsigned flaws = text_flaws(row, text);
+    if (MQW__RARE(flaws != 0) && mqw__break_flaws(r->check, flaws, mark, name))
+        r->at = r->end;
+    return text;
+}
+
 /* The value of a property that began at `mark`. */
 static inline void read_value(mqw__reader *r, const property *row, const uint8_t *mark, bool again,
                               void *field, const char *name)
@@ -125,22 +135,15 @@ static inline void read_value(mqw__reader *r, const property *row, const uint8_t
     case U8: wrong = wrong_number(row, *(uint8_t *)field = mqw__read_u8(r, name)); break;
     case U16: wrong = wrong_number(row, *(uint16_t *)field = mqw__read_u16(r, name)); break;
     case U32: wrong = wrong_number(row, *(uint32_t *)field = mqw__read_u32(r, name)); break;
-    case TEXT: {
-        mqw_text text = mqw__read_raw_text(r, name);
-        *(mqw_text *)field = text;
-        unsigned flaws = text_flaws(row, text);
-        if (MQW__RARE(flaws != 0) && mqw__break_flaws(r->check, flaws, mark, name))
-            r->at = r->end;
-        break;
-    }
+    case TEXT: *(mqw_text *)field = read_text(r, row, mark, name); break;
     case BLOB: *(mqw_bytes *)field = mqw__read_blob(r, name); break;
     case VARS:
         wrong = wrong_number(row, mqw__read_vbi(r, name));
         extend(field, again, mark, r->at);
         break;
     case PAIRS:
-        mqw__read_text(r, name);
-        mqw__read_text(r, name);
+        read_text(r, row, mark, name);
+        read_text(r, row, mark, name);
         extend(field, again, mark, r->at);
         break;
     case NONE: break;
