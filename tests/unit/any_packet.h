@@ -408,6 +408,7 @@ static inline void same_publish(const mqw_publish *a, const mqw_publish *b)
 static inline void same_packet(const mqw_packet *a, const mqw_packet *b)
 {
     assert_int_equal(a->type, b->type);
+    assert_memory_equal(&a->violations, &b->violations, sizeof(a->violations));
     switch (a->type) {
     case MQW_CONNECT: same_connect(&a->connect, &b->connect); break;
     case MQW_CONNACK:
