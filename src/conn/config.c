@@ -61,6 +61,7 @@ static void bring_into_bounds(mqw_conn_options *o)
         o->stream_over ? larger(o->max_stored, sum(o->stream_over, HEADER_MAX)) : o->max_packet_size;
     o->max_output = smaller(o->max_output, UINT32_MAX / 4);
     o->reserve = smaller(o->reserve, UINT32_MAX / 4);
+    o->high_water = smaller(o->high_water, o->max_output);
     o->low_water = smaller(o->low_water, o->high_water);
     o->connect_timeout = smaller(o->connect_timeout, INT32_MAX);
     o->ping_timeout = smaller(o->ping_timeout, INT32_MAX);

@@ -2,6 +2,7 @@
 // Bytes in, packets out. A packet that has arrived whole is decoded where it lies; one that was cut is put together in the
 // stash, which grows with what has arrived, not with what was declared.
 #include "conn/rules.h"
+#include "wire/plain.h"
 
 #include <string.h>
 
@@ -177,25 +178,40 @@ static MQW__APART int hooks(mqw_conn *conn, const mqw_packet *packet, mqw_bytes 
     return plan_answer(conn, packet);
 }
 
-static inline int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t start)
+static inline int taken(mqw_conn *conn, const mqw_packet *packet, mqw_bytes raw)
 {
-    if (!mqw__free_to_say(conn, (int)packet->type)) {
-        int rc = judge(conn, packet, start);
-        if (rc < 0)
-            return rc;
-    }
     conn->packets_received++;
     alive(conn);
     return conn->config->hooked ? hooks(conn, packet, raw) : 1;
 }
 
-static inline int decode(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out, uint64_t start)
+static int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t start)
+{
+    int rc = mqw__free_to_say(conn, (int)packet->type) ? 0 : judge(conn, packet, start);
+    return rc < 0 ? rc : taken(conn, packet, raw);
+}
+
+static MQW__APART int decode_any(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out, uint64_t start)
 {
     mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), conn->config->policy};
     mqw_error why;
     if (mqw__decode_body(&codec, header, at + header.size, out, &why) < 0)
         return fault_at(conn, &why, start, at);
     return received(conn, out, (mqw_bytes){at, header.size + header.length}, start);
+}
+
+/* Whether a PUBLISH with that first byte needs no trial: in 5.0 one that is not acknowledged nor retained. */
+static inline bool needs_no_trial(const mqw_conn *conn, uint8_t first)
+{
+    return conn->state == MQW_STATE_OPEN && (conn->version != MQW_5_0 || (first & 15) == 0);
+}
+
+static inline int decode(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out, uint64_t start)
+{
+    if (MQW__QUICK && needs_no_trial(conn, header.first) &&
+        mqw__plain_publish(conn->version, header, at + header.size, out))
+        return taken(conn, out, (mqw_bytes){at, header.size + header.length});
+    return decode_any(conn, header, at, out, start);
 }
 
 /* ---- payloads in pieces ---- */

@@ -3,6 +3,7 @@
 #include "wire/codec.h"
 
 #include "wire/packets.h"
+#include "wire/plain.h"
 
 typedef struct packet_row {
     void (*read)(mqw__check *check, const uint8_t *at, mqw_packet *out);
@@ -190,7 +191,11 @@ int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error 
     }
     if (in.len - header.size < header.length)
         return 0;
-    int result = decode(codec, header, in.data + header.size, header.length, out, why);
+    const uint8_t *body = in.data + header.size;
+    uint8_t version = mqw__version(codec);
+    if (MQW__QUICK && version_known(version) && mqw__plain_publish(version, header, body, out))
+        return header.size + (int)header.length;
+    int result = decode(codec, header, body, header.length, out, why);
     return result ? result : header.size + (int)header.length;
 }
 
@@ -268,23 +273,17 @@ int mqw__encode_checked(const mqw_codec *codec, unsigned type, const void *body,
     return MQW__RARE(size > cap) ? no_room(&check, size, why) : (int)size;
 }
 
-#ifdef __OPTIMIZE_SIZE__
-static const bool quick = false;
-#else
-static const bool quick = true;
-#endif
-
 int mqw__encode(const mqw_codec *codec, int type, const void *body, bool whole, uint8_t *room, size_t cap,
                 mqw_error *why)
 {
-    if (quick && type == MQW_PUBLISH && whole)
+    if (MQW__QUICK && type == MQW_PUBLISH && whole)
         return mqw__publish_encode(codec, body, room, cap, why);
     return mqw__encode_checked(codec, (unsigned)type, body, whole, room, cap, why);
 }
 
 int mqw_encode(const mqw_codec *codec, const mqw_packet *packet, uint8_t *room, size_t cap, mqw_error *why)
 {
-    if (quick && packet->type == MQW_PUBLISH)
+    if (MQW__QUICK && packet->type == MQW_PUBLISH)
         return mqw__publish_encode(codec, &packet->publish, room, cap, why);
     return mqw__encode_checked(codec, (unsigned)packet->type, &packet->connect, true, room, cap, why);
 }
