@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Packets in, bytes out: the trial of a packet, its bytes at the tail of the output, and what follows from it.
+// Packets in, bytes out: the trial of a packet, its bytes at the tail of the output, and what follows from
+// it.
 #include <string.h>
 
 #include "conn/output.h"
@@ -43,8 +44,8 @@ int mqw__conn_refuse(mqw_conn *conn, int code, int rule, int type, const char *f
     return code;
 }
 
-/* A rule stops the packet. It is misuse only when nobody but the program can have caused it: not when the packet may be one
- * that a peer sent, nor when the policy would have let a peer send it. */
+/* A rule stops the packet. It is misuse only when nobody but the program can have caused it: not when the
+ * packet may be one that a peer sent, nor when the policy would have let a peer send it. */
 static int refuse_by_rule(mqw_conn *conn, const mqw__sending *s, int rule, const char *field)
 {
     mqw_codec codec = {conn->version, 0, NULL};
@@ -67,8 +68,8 @@ static int closed(const mqw_conn *conn)
 /* An acknowledgement promises that the message is there: not while pieces of it are still to come. */
 static bool too_early(const mqw_conn *conn, const mqw__sending *s)
 {
-    return (conn->flags & MQW__STREAM_IN) && (s->type == MQW_PUBACK || s->type == MQW_PUBREC) && conn->extra->in_qos &&
-           ((const mqw_ack *)s->body)->packet_id == conn->extra->in_packet_id;
+    return (conn->flags & MQW__STREAM_IN) && (s->type == MQW_PUBACK || s->type == MQW_PUBREC) &&
+           conn->extra->in_qos && ((const mqw_ack *)s->body)->packet_id == conn->extra->in_packet_id;
 }
 
 static int trial(mqw_conn *conn, const mqw__sending *s)
@@ -88,12 +89,12 @@ static int trial(mqw_conn *conn, const mqw__sending *s)
 /* ---- what a send may change in a copy of the packet ---- */
 
 static const size_t body_size[16] = {
-    [MQW_CONNECT] = sizeof(mqw_connect),       [MQW_CONNACK] = sizeof(mqw_connack),
-    [MQW_PUBLISH] = sizeof(mqw_publish),       [MQW_PUBACK] = sizeof(mqw_ack),
-    [MQW_PUBREC] = sizeof(mqw_ack),            [MQW_PUBREL] = sizeof(mqw_ack),
-    [MQW_PUBCOMP] = sizeof(mqw_ack),           [MQW_SUBSCRIBE] = sizeof(mqw_subscribe),
-    [MQW_SUBACK] = sizeof(mqw_suback),         [MQW_UNSUBSCRIBE] = sizeof(mqw_subscribe),
-    [MQW_UNSUBACK] = sizeof(mqw_suback),       [MQW_DISCONNECT] = sizeof(mqw_disconnect),
+    [MQW_CONNECT] = sizeof(mqw_connect), [MQW_CONNACK] = sizeof(mqw_connack),
+    [MQW_PUBLISH] = sizeof(mqw_publish), [MQW_PUBACK] = sizeof(mqw_ack),
+    [MQW_PUBREC] = sizeof(mqw_ack),      [MQW_PUBREL] = sizeof(mqw_ack),
+    [MQW_PUBCOMP] = sizeof(mqw_ack),     [MQW_SUBSCRIBE] = sizeof(mqw_subscribe),
+    [MQW_SUBACK] = sizeof(mqw_suback),   [MQW_UNSUBSCRIBE] = sizeof(mqw_subscribe),
+    [MQW_UNSUBACK] = sizeof(mqw_suback), [MQW_DISCONNECT] = sizeof(mqw_disconnect),
     [MQW_AUTH] = sizeof(mqw_disconnect),
 };
 
@@ -180,8 +181,8 @@ static mqw_bytes payload_apart(const mqw__sending *s)
     return s->shared || s->open_end || payload.len > PAYLOAD_APART ? payload : (mqw_bytes){NULL, 0};
 }
 
-/* Encodes at the tail of the queue, or into a new chunk when it does not fit there. Nothing is taken yet: *fresh is the
- * chunk that is to be linked, *at where the bytes stand. */
+/* Encodes at the tail of the queue, or into a new chunk when it does not fit there. Nothing is taken yet:
+ * *fresh is the chunk that is to be linked, *at where the bytes stand. */
 static int encode(mqw_conn *conn, const mqw__sending *s, bool head, mqw__chunk **fresh, uint8_t **at)
 {
     mqw_codec codec = {conn->version, conn->role, NULL};
@@ -202,7 +203,8 @@ static int encode(mqw_conn *conn, const mqw__sending *s, bool head, mqw__chunk *
 }
 
 /* Acknowledgements, pings and what ends the connection may use the reserve. */
-#define RESERVED (MQW_IN_ACKS | MQW_IN_SUBACK | MQW_IN_UNSUBACK | MQW_IN_PINGREQ | MQW_IN_PINGRESP | MQW_IN_DISCONNECT)
+#define RESERVED \
+    (MQW_IN_ACKS | MQW_IN_SUBACK | MQW_IN_UNSUBACK | MQW_IN_PINGREQ | MQW_IN_PINGRESP | MQW_IN_DISCONNECT)
 
 static int output_full(mqw_conn *conn, const mqw__sending *s, uint64_t len)
 {
@@ -211,8 +213,9 @@ static int output_full(mqw_conn *conn, const mqw__sending *s, uint64_t len)
     if (total <= o->max_output)
         return 0;
     if (!(RESERVED >> s->type & 1))
-        return len > o->max_output ? mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, s->type, NULL)
-                                   : MQW_E_BUSY;
+        return len > o->max_output
+                   ? mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, s->type, NULL)
+                   : MQW_E_BUSY;
     if (total <= (uint64_t)o->max_output + o->reserve)
         return 0;
     (void)mqw__conn_fault_by_rule(conn, MQW_RULE_OUTPUT_FULL, MQW_E_PROTOCOL);
@@ -222,8 +225,9 @@ static int output_full(mqw_conn *conn, const mqw__sending *s, uint64_t len)
 static int too_large_for_peer(mqw_conn *conn, const mqw__sending *s)
 {
     return mqw__conn_refuse(conn, MQW_E_TOO_LARGE,
-                            conn->role == MQW_CLIENT ? MQW_RULE_PACKET_SIZE_SERVER : MQW_RULE_PACKET_SIZE_CLIENT, s->type,
-                            "length");
+                            conn->role == MQW_CLIENT ? MQW_RULE_PACKET_SIZE_SERVER
+                                                     : MQW_RULE_PACKET_SIZE_CLIENT,
+                            s->type, "length");
 }
 
 /* A payload that goes by itself is not seen by the codec. */
@@ -370,19 +374,20 @@ static int send_packet(mqw_conn *conn, mqw__sending *s)
     return rc == 0 ? queue_packet(conn, s) : rc;
 }
 
-/* The short way of a PUBLISH that goes behind others which wait already, into the room of the last chunk: nobody has to be
- * asked or told. False: not this one. */
+/* The short way of a PUBLISH that goes behind others which wait already, into the room of the last chunk:
+ * nobody has to be asked or told. False: not this one. */
 static bool publish_behind(mqw_conn *conn, const mqw_publish *publish)
 {
     const unsigned special = MQW__FAULTED | MQW__SHUT | MQW__PEER_ENDED | MQW__STREAM_OUT | MQW__ABOVE_HIGH;
     mqw__chunk *last = conn->output.last;
     bool room = last && !last->shared && conn->output.bytes &&
                 mqw_conn_waiting(conn) + MQW__CHUNK_SIZE <= conn->config->options.high_water;
-    if (!room || !mqw__free_to_say(conn, MQW_PUBLISH) || (conn->flags & special) || conn->config->options.tap ||
-        publish->payload.len > PAYLOAD_APART || conn->role == MQW_ANY)
+    if (!room || !mqw__free_to_say(conn, MQW_PUBLISH) || (conn->flags & special) ||
+        conn->config->options.tap || publish->payload.len > PAYLOAD_APART || conn->role == MQW_ANY)
         return false;
     mqw_codec codec = {conn->version, conn->role, NULL};
-    int len = mqw__encode(&codec, MQW_PUBLISH, publish, true, last->data + last->end, last->cap - last->end, NULL);
+    int len =
+        mqw__encode(&codec, MQW_PUBLISH, publish, true, last->data + last->end, last->cap - last->end, NULL);
     if (len <= 0)
         return false;
     last->end += (uint32_t)len;
