@@ -11,8 +11,12 @@
 // cmocka wants the headers above
 #include <cmocka.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <mqwire/transport.h>
 
@@ -83,11 +87,11 @@ struct side {
     int errors;
     int violations;
     mqw_error error;
-    char words[96];   /**< mqw_conn_stream_error when the error was heard. */
-    uint64_t payload; /**< Bytes of payload heard. */
-    char log[1024];   /**< Names of events, each with a blank behind. */
-    bool quiet;       /**< Do not answer CONNECT. */
-    bool stay;        /**< Do not close when DISCONNECT was heard … (the library does). */
+    char words[96];    /**< mqw_conn_stream_error when the error was heard. */
+    uint64_t payload;  /**< Bytes of payload heard. */
+    char log[1024];    /**< Names of events, each with a blank behind. */
+    bool quiet;        /**< Do not answer CONNECT. */
+    bool note_packets; /**< Log `packet` too. */
     void (*act)(side *end, const char *event, const mqw_packet *packet);
     void *more;
 };
@@ -117,6 +121,8 @@ static inline void end_packet(mqw_conn *conn, const mqw_packet *packet, void *ct
     end->heard[packet->type]++;
     if (packet->type == MQW_PUBLISH)
         end->payload += packet->publish.payload.len;
+    if (end->note_packets)
+        end_note(end, "packet", packet);
 }
 
 #define X(id, NAME, name, ...)                                                         \
@@ -137,7 +143,8 @@ static inline void end_payload(mqw_conn *conn, const mqw_packet *packet, void *c
     (void)conn;
     end->heard[0]++;
     end->payload += packet->piece.bytes.len;
-    end_note(end, "payload", packet);
+    if (packet->piece.offset == 0)
+        end_note(end, "payload", packet);
 }
 
 static inline void end_violation(mqw_conn *conn, const mqw_packet *packet, const mqw_error *error, void *ctx)
@@ -249,6 +256,50 @@ static inline void send_publish(side *end, const void *payload, size_t len)
 {
     mqw_publish publish = {.topic = MQW_TEXT("a/b"), .payload = {payload, len}};
     assert_int_equal(mqw_conn_publish(end->conn, &publish), 0);
+}
+
+/** A connection on one end of a socket pair; the other end is plain and does not block. */
+static inline int side_on_socket(side *end, testbed *live, mqw_role role, const mqw_conn_options *options,
+                                 const mqw_open_options *open)
+{
+    int ends[2];
+    mqw_stream *stream = NULL;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(mqw_stream_descriptor(&stream, &live->loop, ends[0], ends[0]), 0);
+    end->conn = mqw_conn_new(role, options);
+    assert_non_null(end->conn);
+    assert_int_equal(mqw_conn_pipe(end->conn, stream, open, &end_handlers, end), 0);
+    return ends[1];
+}
+
+/** Reads what is there; 0 at the end, -1 when there is nothing now. */
+static inline ssize_t plain_read(int fd, void *room, size_t cap)
+{
+    return read(fd, room, cap);
+}
+
+/** Reads and throws away all that comes until the end, which must come; how much it was. */
+static inline size_t plain_drain(testbed *live, int fd)
+{
+    uint8_t room[65536];
+    size_t total = 0;
+    ssize_t got = 0;
+    while ((got = read(fd, room, sizeof room)) != 0) {
+        if (got > 0)
+            total += (size_t)got;
+        else
+            assert_true(uv_run(&live->loop, UV_RUN_NOWAIT) >= 0);
+    }
+    return total;
+}
+
+/** Encodes a packet; how long it is. */
+static inline size_t image_of(uint8_t *room, size_t cap, uint8_t version, const mqw_packet *packet)
+{
+    mqw_codec codec = {.version = version};
+    int len = mqw_encode(&codec, packet, room, cap, NULL);
+    assert_true(len > 0);
+    return (size_t)len;
 }
 
 #endif
