@@ -11,11 +11,14 @@ typedef struct spec_end {
     mqw_role role;
     mqw_conn_options options;
     bool absent;        /* only its bytes are there: it has no say in what comes of them */
-    spec_bytes inbox;   /* bytes that its connection has not taken */
+    bool held;          /* its stream takes nothing */
+    spec_bytes inbox;   /* bytes that arrive */
+    size_t taken;       /* those of them that its connection has taken */
     spec_bytes payload; /* pieces of a payload that came so far */
     bool payload_grew;
     uint32_t payload_left;
     unsigned misuse_heard;
+    bool fault_told;
 } spec_end;
 
 /* A conversation in one version and one manner. */
@@ -47,13 +50,15 @@ void spec_arrive(spec_talk *talk, spec_end *to, mqw_bytes bytes);
 void spec_settle(spec_talk *talk);
 /* Takes what waits in an end's output. */
 void spec_take_output(spec_end *end, spec_bytes *out);
+/* The end's stream takes bytes again. */
+void spec_release(spec_talk *talk, spec_end *end);
 /* The packet in the outcome's form, sent by the end's program: refused, or carried to the other end. With
  * `anyway`, a refused packet goes as raw bytes. */
 void spec_say(spec_talk *talk, spec_end *from, const char *line, bool anyway);
 void spec_say_raw(spec_talk *talk, spec_end *from, mqw_bytes bytes);
 /* A result of a call on a connection: nothing, or a line of the outcome. */
 void spec_refusal(spec_talk *talk, const spec_end *end, int result);
-void spec_fault(spec_talk *talk, const spec_end *end);
+void spec_fault(spec_talk *talk, spec_end *end);
 /* A call said that there was a fault: the error handler hears of it, when events are pushed. */
 void spec_hear_fault(spec_talk *talk, spec_end *end);
 

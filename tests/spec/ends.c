@@ -132,9 +132,12 @@ static void flush_payload(spec_talk *talk, spec_end *to)
     spec_printf(&talk->outcome, "\n");
 }
 
-void spec_fault(spec_talk *talk, const spec_end *end)
+void spec_fault(spec_talk *talk, spec_end *end)
 {
     mqw_error error = {0};
+    if (end->fault_told)
+        return;
+    end->fault_told = true;
     if (!spec_check(mqw_conn_error(end->conn, &error) != NULL, talk->line, "a fault without an error"))
         return;
     spec_check(error.by_peer && mqw_conn_state(end->conn) == MQW_STATE_ENDED, talk->line,
@@ -228,16 +231,15 @@ static bool pull_piece(spec_talk *talk, spec_end *to, mqw_bytes *in)
 
 /* --- moving bytes --- */
 
-/* The first `len` bytes of the inbox arrive, in a block of their size. False: nothing more can. */
+/* The next `len` bytes of the inbox arrive, in a block of their size. False: nothing more can. */
 static bool arrive_piece(spec_talk *talk, spec_end *to, size_t len)
 {
-    uint8_t *piece = spec_exact(to->inbox.data, len);
+    uint8_t *piece = spec_exact(to->inbox.data + to->taken, len);
     mqw_bytes in = {piece, len};
     bool good = talk->push ? push_piece(talk, to, &in) : pull_piece(talk, to, &in);
     size_t taken = len - in.len;
     free(piece);
-    memmove(to->inbox.data, to->inbox.data + taken, to->inbox.len - taken);
-    to->inbox.len -= taken;
+    to->taken += taken;
     return good && taken > 0;
 }
 
@@ -247,11 +249,13 @@ void spec_arrive(spec_talk *talk, spec_end *to, mqw_bytes bytes)
     spec_put(&to->inbox, bytes.data, bytes.len);
     if (mqw_conn_error(to->conn, &error) != NULL)
         return;
-    while (to->inbox.len > 0) {
-        size_t len = to->inbox.len < talk->step ? to->inbox.len : talk->step;
-        if (!arrive_piece(talk, to, len))
+    while (to->taken < to->inbox.len) {
+        size_t left = to->inbox.len - to->taken;
+        if (!arrive_piece(talk, to, left < talk->step ? left : talk->step))
             break;
     }
+    if (to->taken == to->inbox.len)
+        spec_clear(&to->inbox), to->taken = 0;
     flush_payload(talk, to);
 }
 
@@ -259,7 +263,7 @@ void spec_take_output(spec_end *end, spec_bytes *out)
 {
     mqw_bytes views[4];
     int count;
-    while ((count = mqw_conn_output(end->conn, views, 4)) > 0)
+    while (!end->held && (count = mqw_conn_output(end->conn, views, 4)) > 0)
         for (int i = 0; i < count; i++) {
             spec_put(out, views[i].data, views[i].len);
             mqw_conn_written(end->conn, views[i].len);
@@ -274,9 +278,18 @@ static void carry(spec_talk *talk, spec_end *from, mqw_bytes bytes, const char *
     spec_put(&talk->wire, bytes.data, bytes.len);
     if (!spec_other(talk, from)->absent)
         spec_arrive(talk, spec_other(talk, from), bytes);
-    if (talk->arrived == 0 && sent != NULL && !spec_other(talk, from)->absent)
+    if (talk->arrived == 0 && sent != NULL && !spec_other(talk, from)->absent && !from->held)
         spec_printf(&talk->outcome, "= nothing\n");
     talk->sent = NULL;
+}
+
+void spec_release(spec_talk *talk, spec_end *end)
+{
+    spec_bytes out = {0};
+    end->held = false;
+    spec_take_output(end, &out);
+    carry(talk, end, spec_view(&out), NULL);
+    spec_free(&out);
 }
 
 /* A packet that a connection said by itself. Returns its size; 0: it cannot be read. */
@@ -362,13 +375,16 @@ void spec_refusal(spec_talk *talk, const spec_end *end, int result)
     spec_printf(&talk->outcome, "\n");
 }
 
-/* The error handler hears of misuse, and of nothing else that a call returns. */
-static void check_misuse(spec_talk *talk, spec_end *from, int result)
+/* The error handler hears of misuse, and of nothing else that a call returns, unless the call ended the
+ * connection. */
+static void check_told(spec_talk *talk, spec_end *from, int result)
 {
-    if (!talk->push)
-        return;
     mqw_bytes nothing = {NULL, 0};
     from->misuse_heard = 0;
+    if (!talk->push) {
+        pull_piece(talk, from, &nothing);
+        return;
+    }
     push_piece(talk, from, &nothing);
     spec_check(from->misuse_heard == (result == MQW_E_MISUSE), talk->line,
                "the error handler hears %u times of %s", from->misuse_heard, spec_result_name(result));
@@ -412,7 +428,7 @@ static int say(spec_talk *talk, spec_end *from, const mqw_packet *packet)
         spec_check(mqw_conn_waiting(from->conn) == waiting, talk->line,
                    "it is refused and queued nevertheless");
         spec_refusal(talk, from, result);
-        check_misuse(talk, from, result);
+        check_told(talk, from, result);
     }
     return result;
 }
@@ -427,14 +443,14 @@ void spec_say(spec_talk *talk, spec_end *from, const char *line, bool anyway)
         return;
     }
     spec_print_packet(&sent, &packet, MQW_FULL);
+    int result = from->absent ? 0 : say(talk, from, &packet);
+    spec_take_output(from, &out);
     if (from->absent)
         say_behind_its_back(talk, from, &packet, spec_text(&sent));
-    else if (say(talk, from, &packet) >= 0) {
-        spec_take_output(from, &out);
+    else if (result >= 0)
         carry(talk, from, spec_view(&out), spec_text(&sent));
-    } else if (anyway) {
+    else if (anyway && result != MQW_E_CLOSED)
         say_behind_its_back(talk, from, &packet, NULL);
-    }
     free(room);
     spec_free(&sent);
     spec_free(&out);

@@ -162,12 +162,15 @@ static void run_send(const paragraph *p, const mqw_codec *codec)
     const char *why = NULL, *said = NULL;
     uint8_t *room = NULL;
     mqw_packet packet;
-    for (size_t i = 1; i < p->count && said == NULL; i++) {
+    size_t first = 0;
+    while (first + 1 < p->count && *p->lines[first].text == '#')
+        first++;
+    for (size_t i = first + 1; i < p->count && said == NULL; i++) {
         const char *text = p->lines[i].text;
         said = spec_for_version(&text, codec->version) ? text : NULL;
     }
     if (spec_check(said != NULL, s.line, "nothing is said for v%u", codec->version) &&
-        spec_check(spec_expand(p->lines[0].text, &line, &why), s.line, "%s", why) &&
+        spec_check(spec_expand(p->lines[first].text, &line, &why), s.line, "%s", why) &&
         spec_check(spec_scan(spec_text(&line), &packet, &room), s.line, "the line is not scanned")) {
         s.not_sent = spec_behind(said, "!");
         spec_showed_version(codec->version);

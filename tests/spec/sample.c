@@ -287,11 +287,24 @@ static void check_copy(const spec_sample *s, const mqw_packet *packet)
 
 /* --- samples --- */
 
+/* The fixed header is kept as it stood on the wire. */
+static void check_header(const spec_sample *s, const mqw_packet *packet)
+{
+    size_t lengths = 1;
+    while (s->bytes.data[lengths] >= 0x80)
+        lengths++;
+    unsigned flags = (packet->dup ? 8u : 0u) | (unsigned)packet->qos << 1 | (packet->retain ? 1u : 0u);
+    spec_check(packet->length == s->bytes.len - 1 - lengths, s->line, "its length is %u", packet->length);
+    spec_check(flags == (s->bytes.data[0] & 15u), s->line, "its flags are 0x%x", flags);
+    spec_check((int)packet->type == s->bytes.data[0] >> 4, s->line, "its type is %d", (int)packet->type);
+}
+
 static void check_packet(const spec_sample *s, const mqw_packet *packet)
 {
     bool reported = (packet->violations.bits[0] | packet->violations.bits[1]) != 0;
     check_violations(packet);
     spec_check(mqw_packet_size(s->bytes) == (int)s->bytes.len, s->line, "its size is taken for another");
+    check_header(s, packet);
     spec_check_encoding(s, "decoded", packet);
     check_short_form(s, packet);
     if (reported)
