@@ -69,10 +69,10 @@ static inline void live_end(testbed *live)
     assert_int_equal(live_descriptors(), live->descriptors);
 }
 
-/** Runs until the condition holds. */
-#define live_until(live, condition)                                     \
-    do                                                                  \
-        assert_true(uv_run(&(live)->loop, UV_RUN_ONCE) || (condition)); \
+/** Runs until the condition holds. It does not wait in the loop: not every condition is an event of it. */
+#define live_until(live, condition)                 \
+    do                                              \
+        (void)uv_run(&(live)->loop, UV_RUN_NOWAIT); \
     while (!(condition))
 
 /** One end of a connection: what it has heard, and what it does when it hears something. */
