@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The law: the client speaks first and says CONNECT, the server answers with CONNACK, after AUTH both ways if CONNECT
-// named a method. Then each says what its role may say, until a DISCONNECT or a refusal, after which nobody says anything.
-// None of this knows which side we are: what we send and what we receive stand the same trial.
+// The law: the client speaks first and says CONNECT, the server answers with CONNACK, after AUTH both ways if
+// CONNECT named a method. Then each says what its role may say, until a DISCONNECT or a refusal, after which
+// nobody says anything. None of this knows which side we are: what we send and what we receive stand the same
+// trial.
 #include "conn/rules.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@ static const uint16_t may_say[][2] = {
 };
 
 /* What each role may say at all: [version - 3][client, server]. */
-#define SINCE(id, since, version) ((since) && (since) <= (version) ? 1u << (id) : 0)
+#define SINCE(id, since, version)                             ((since) && (since) <= (version) ? 1u << (id) : 0)
 #define CLIENT_3(id, NAME, name, flags, client, server, rule) | SINCE(id, client, 3)
 #define CLIENT_4(id, NAME, name, flags, client, server, rule) | SINCE(id, client, 4)
 #define CLIENT_5(id, NAME, name, flags, client, server, rule) | SINCE(id, client, 5)
@@ -78,13 +79,15 @@ static bool auth_allowed(const mqw_conn *conn, mqw__trial *trial, const mqw_disc
     bool server = trial->sender == MQW_SERVER;
     bool again = conn->state == MQW_STATE_OPEN;
     if (!(conn->agreed & MQW__AUTH_METHOD))
-        return !mqw__trial_breaks(conn, trial, server ? MQW_RULE_AUTH_UNASKED_SERVER : MQW_RULE_AUTH_UNASKED_CLIENT,
-                                  NULL);
+        return !mqw__trial_breaks(conn, trial,
+                                  server ? MQW_RULE_AUTH_UNASKED_SERVER : MQW_RULE_AUTH_UNASKED_CLIENT, NULL);
     if (!again && auth->reason != MQW_REASON_CONTINUE_AUTHENTICATION &&
-        mqw__trial_breaks(conn, trial, server ? MQW_RULE_AUTH_REASON_SERVER : MQW_RULE_AUTH_REASON_CLIENT, "reason"))
+        mqw__trial_breaks(conn, trial, server ? MQW_RULE_AUTH_REASON_SERVER : MQW_RULE_AUTH_REASON_CLIENT,
+                          "reason"))
         return false;
     return same_method(conn, &auth->props) ||
-           !mqw__trial_breaks(conn, trial, again && !server ? MQW_RULE_AUTH_METHOD_AGAIN : MQW_RULE_AUTH_METHOD,
+           !mqw__trial_breaks(conn, trial,
+                              again && !server ? MQW_RULE_AUTH_METHOD_AGAIN : MQW_RULE_AUTH_METHOD,
                               "auth_method");
 }
 
@@ -112,8 +115,8 @@ static bool connack_allowed(const mqw_conn *conn, mqw__trial *trial, const mqw_c
 
 static bool disconnect_allowed(const mqw_conn *conn, mqw__trial *trial, const mqw_disconnect *disconnect)
 {
-    bool raised = conn->version == MQW_5_0 && trial->sender == MQW_CLIENT && (conn->agreed & MQW__NO_EXPIRY) &&
-                  mqw_value(&disconnect->props, session_expiry) != 0;
+    bool raised = conn->version == MQW_5_0 && trial->sender == MQW_CLIENT &&
+                  (conn->agreed & MQW__NO_EXPIRY) && mqw_value(&disconnect->props, session_expiry) != 0;
     return !raised || !mqw__trial_breaks(conn, trial, MQW_RULE_SESSION_EXPIRY_RAISED, "session_expiry");
 }
 
@@ -145,6 +148,13 @@ static uint8_t state_after_connect(const mqw_connect *connect)
     return method ? MQW_STATE_AUTHENTICATING : MQW_STATE_CONNECTING;
 }
 
+/* Nothing comes after a farewell or a refusal, unless the policy knows no order. */
+static bool is_the_end(const mqw_conn *conn)
+{
+    return conn->state >= MQW_STATE_REFUSED &&
+           mqw__judge(conn->config->policy, conn->version, (mqw_rule)out_of_turn[conn->state][0]) == 2;
+}
+
 void mqw__rules_passed(mqw_conn *conn, mqw_role sender, int type, const void *body)
 {
     bool ours = (uint8_t)sender == conn->role;
@@ -163,7 +173,7 @@ void mqw__rules_passed(mqw_conn *conn, mqw_role sender, int type, const void *bo
     }
     if (conn->role == MQW_ANY)
         return;
-    if (conn->state >= MQW_STATE_REFUSED)
+    if (is_the_end(conn))
         conn->flags |= ours ? MQW__DEAF : MQW__PEER_ENDED;
     else if (conn->state == MQW_STATE_UNSUPPORTED)
         conn->flags |= MQW__DEAF;
