@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "console.h"
+#include "line.h"
 #include "tool.h"
 
 /* --- Held packets
@@ -52,11 +53,17 @@ static void stop(tool_console *console)
     console->await.expected = NULL;
 }
 
+// The input goes on, with the line that was put off.
 static void satisfied(tool_console *console)
 {
+    char *line = console->await.postponed;
+    console->await.postponed = NULL;
     stop(console);
     release_peer(console);
     input_resume(&console->input);
+    if (line)
+        line_do(console, (mqw_text){line, strlen(line)});
+    free(line);
 }
 
 enum { REPORTED = 8 }; // packets, where several could have been the one
@@ -65,6 +72,8 @@ static const char *expected_text(const tool_await *await)
 {
     if (await->expected)
         return expectation_text(await->expected);
+    if (await->type == AWAIT_ANSWERS)
+        return "an answer to every request";
     return await->type == AWAIT_CLOSE ? "the end of the connection" : mqw_packet_name((int)await->type);
 }
 
@@ -157,24 +166,36 @@ static void on_timer(uv_timer_t *timer)
     await_timeout(timer->data);
 }
 
-void await_packet(tool_console *console, tool_peer *peer, unsigned type, tool_expectation *expected,
-                  uint32_t timeout)
+static void begin(tool_console *console, const tool_peer *peer, unsigned type, uint32_t timeout)
 {
     tool_await *await = &console->await;
     await->type = type;
-    await->expected = expected;
     await->number = peer ? peer->number : console->peer_count ? console->peer_count : 1;
     await->timeout = timeout;
+    await->active = true;
     console_where(console, await->where);
+    input_pause(&console->input);
+    if (timeout != WAIT_FOREVER)
+        uv_timer_start(&console->timer, on_timer, timeout, 0);
+}
+
+void await_packet(tool_console *console, tool_peer *peer, unsigned type, tool_expectation *expected,
+                  uint32_t timeout)
+{
     if (!console->settings->expect && peer && type != AWAIT_CLOSE && peer->seen[type] > 0) {
         peer->seen[type]--;
         return;
     }
-    await->active = true;
-    input_pause(&console->input);
-    if (timeout != WAIT_FOREVER)
-        uv_timer_start(&console->timer, on_timer, timeout, 0);
+    console->await.expected = expected;
+    begin(console, peer, type, timeout);
     look(console);
+}
+
+void await_answers(tool_console *console, tool_peer *peer, const char *line)
+{
+    free(console->await.postponed);
+    console->await.postponed = strdup(line);
+    begin(console, peer, AWAIT_ANSWERS, console->settings->timeout);
 }
 
 void await_heard(tool_peer *peer, const mqw_packet *packet)
@@ -185,11 +206,13 @@ void await_heard(tool_peer *peer, const mqw_packet *packet)
         hold(peer, packet);
         if (await->active && !console->ending)
             look(console);
-    } else if (await->active && await->type == packet->type && await->number == peer->number) {
-        satisfied(console);
-    } else {
-        peer->seen[packet->type & 15]++;
+        return;
     }
+    bool ours = await->active && await->number == peer->number;
+    if (!ours || await->type != packet->type)
+        peer->seen[packet->type & 15]++;
+    if (ours && (await->type == packet->type || (await->type == AWAIT_ANSWERS && peer->requests == 0)))
+        satisfied(console);
 }
 
 void await_closed(tool_peer *peer)
@@ -213,5 +236,6 @@ void await_free(tool_await *await)
     while (await->held_count > 0)
         drop_held(await, await->held_count - 1);
     expectation_free(await->expected);
+    free(await->postponed);
     variables_free(&await->variables);
 }

@@ -8,16 +8,17 @@
 
 #include "expectation.h"
 
-enum { AWAIT_CLOSE = 0, HELD_MAX = 256 };
+enum { AWAIT_CLOSE = 0, AWAIT_ANSWERS = 16, HELD_MAX = 256 };
 
 struct console;
 struct peer;
 
 typedef struct await {
     bool active;
-    unsigned type;              // of the packet, or AWAIT_CLOSE
+    unsigned type;              // of the packet, or AWAIT_…
     tool_expectation *expected; // NULL: the type is enough
     unsigned number;            // of the peer
+    char *postponed;            // the line to do with AWAIT_ANSWERS
     uint32_t timeout;           // ms
     char where[128];            // the line
     mqw_packet *held[HELD_MAX]; // came and were not asked for, oldest first
@@ -29,6 +30,9 @@ typedef struct await {
 // there.
 void await_packet(struct console *console, struct peer *peer, unsigned type, tool_expectation *expected,
                   uint32_t timeout);
+
+// A line is done when every request before it is answered.
+void await_answers(struct console *console, struct peer *peer, const char *line);
 
 void await_heard(struct peer *peer, const mqw_packet *packet);
 void await_closed(struct peer *peer);

@@ -80,6 +80,14 @@ static bool names_version(mqw_text line)
     return false;
 }
 
+// After DISCONNECT no answer comes any more: in a list of lines that says nothing of answers it has time
+// until they are there.
+static bool is_farewell(const tool_console *console, const tool_peer *peer, const mqw_packet *packet)
+{
+    return packet->type == MQW_DISCONNECT && peer->requests > 0 && console->ours == MQW_CLIENT &&
+           !console->interactive && !console->settings->expect;
+}
+
 static void send_text(tool_peer *peer, const char *text)
 {
     tool_console *console = peer->console;
@@ -94,6 +102,11 @@ static void send_text(tool_peer *peer, const char *text)
     }
     if (packet.type == MQW_CONNECT && console->settings->version && !names_version((mqw_text){text, len}))
         packet.connect.version = (uint8_t)console->settings->version;
+    if (is_farewell(console, peer, &packet)) {
+        await_answers(console, peer, text);
+        free(room);
+        return;
+    }
     int result = mqw_conn_send(peer->conn, &packet);
     free(room);
     if (result < 0)
