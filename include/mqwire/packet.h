@@ -204,7 +204,7 @@ typedef struct mqw_packet {
     };
 } mqw_packet;
 
-/** One item of SUBSCRIBE. */
+/** One item of SUBSCRIBE. Before 5.0 only `filter` and `qos` mean anything: in 3.1 the other bits may hold whatever. */
 typedef struct mqw_filter {
     mqw_text filter;
     uint8_t qos;

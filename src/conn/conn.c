@@ -91,8 +91,9 @@ int mqw_conn_handle(mqw_conn *conn, const mqw_handlers *handlers, void *ctx)
 
 void mqw_conn_handle_shared(mqw_conn *conn, const mqw_handlers *handlers, void *ctx)
 {
+    static const mqw_handlers nobody;
     drop_handlers(conn);
-    conn->handlers = handlers;
+    conn->handlers = handlers ? handlers : &nobody;
     conn->ctx = ctx;
 }
 
@@ -112,7 +113,8 @@ mqw__extra *mqw__conn_extra(mqw_conn *conn)
 static void answer_3(mqw_conn *conn, const mqw_error *error)
 {
     mqw_connack refusal = {.reason = 2};
-    if (conn->role == MQW_SERVER && error->type == MQW_CONNECT && error->reason == MQW_REASON_CLIENT_ID_NOT_VALID)
+    if (conn->role == MQW_SERVER && error->type == MQW_CONNECT &&
+        error->reason == MQW_REASON_CLIENT_ID_NOT_VALID)
         (void)mqw__conn_reply(conn, MQW_CONNACK, &refusal);
 }
 
@@ -141,10 +143,13 @@ int mqw__conn_fault(mqw_conn *conn, const mqw_error *error)
     conn->flags |= MQW__FAULTED;
     bool hears = error->code != MQW_E_END && error->code != MQW_E_STREAM && conn->role != MQW_ANY &&
                  !(conn->flags & (MQW__STREAM_OUT | MQW__DEAF | MQW__PEER_ENDED));
-    if (hears && (error->type == MQW_CONNECT && conn->state == MQW_STATE_NEW ? error->version : conn->version) == MQW_5_0)
+    if (hears && (error->type == MQW_CONNECT && conn->state == MQW_STATE_NEW ? error->version
+                                                                             : conn->version) == MQW_5_0)
         answer_5(conn, error);
     else if (hears)
         answer_3(conn, error);
+    if (error->type == MQW_CONNECT && conn->state == MQW_STATE_NEW)
+        conn->version = error->version;
     conn->blame = (mqw__blame){(int8_t)error->code, error->rule, error->type, error->reason};
     mqw__extra *extra = mqw__conn_extra(conn);
     if (extra) {
@@ -152,31 +157,44 @@ int mqw__conn_fault(mqw_conn *conn, const mqw_error *error)
         extra->fault_field = error->field;
     }
     conn->state = MQW_STATE_ENDED;
-    conn->flags &= (uint16_t) ~(MQW__STREAM_IN | MQW__ACK_DUE | MQW__IN_STASH);
-    mqw__input_clear(conn);
+    conn->flags &= (uint16_t) ~(MQW__STREAM_IN | MQW__ACK_DUE);
+    if (!(conn->flags & MQW__IN_STASH)) /* else the program may be looking at the packet in it */
+        mqw__input_clear(conn);
     if (conn->on_output)
         conn->on_output(conn, conn->link);
     return error->code;
 }
 
-int mqw__conn_fault_by_rule(mqw_conn *conn, mqw_rule rule, int code)
+int mqw__conn_fault_in(mqw_conn *conn, mqw_rule rule, int code, unsigned type, uint64_t offset,
+                       const char *field)
 {
     mqw_codec codec = {conn->version, 0, NULL};
     mqw_error why;
-    (void)mqw__fault(&why, &codec, rule, 0, conn->bytes_received, NULL);
-    why.code = code;
+    (void)mqw__fault(&why, &codec, rule, (uint8_t)type, offset, field);
+    if (code)
+        why.code = code;
     return mqw__conn_fault(conn, &why);
+}
+
+int mqw__conn_fault_by_rule(mqw_conn *conn, mqw_rule rule, int code)
+{
+    return mqw__conn_fault_in(conn, rule, code, 0, conn->bytes_received, NULL);
 }
 
 void mqw_conn_fail(mqw_conn *conn, int code, mqw_rule rule)
 {
+    if (code == MQW_E_NO_MEMORY && !rule)
+        rule = MQW_RULE_MEMORY_FULL;
     (void)mqw__conn_fault_by_rule(conn, rule, code);
 }
 
 void mqw__conn_explain(const mqw_conn *conn, mqw__blame blame, mqw_error *out)
 {
-    *out = (mqw_error){
-        .code = blame.code, .reason = blame.reason, .type = blame.type, .rule = blame.rule, .version = conn->version};
+    *out = (mqw_error){.code = blame.code,
+                       .reason = blame.reason,
+                       .type = blame.type,
+                       .rule = blame.rule,
+                       .version = conn->version};
 }
 
 const mqw_error *mqw_conn_error(const mqw_conn *conn, mqw_error *out)
@@ -184,7 +202,7 @@ const mqw_error *mqw_conn_error(const mqw_conn *conn, mqw_error *out)
     if (!(conn->flags & MQW__FAULTED))
         return NULL;
     mqw__conn_explain(conn, conn->blame, out);
-    out->by_peer = true;
+    out->by_peer = conn->blame.code != MQW_E_STREAM;
     if (conn->extra) {
         out->offset = conn->extra->fault_offset;
         out->field = conn->extra->fault_field;
@@ -222,7 +240,7 @@ uint8_t mqw_conn_version(const mqw_conn *conn)
 int mqw_conn_set_version(mqw_conn *conn, uint8_t version)
 {
     if (version < MQW_3_1 || version > MQW_5_0 || (conn->state != MQW_STATE_NEW && conn->role != MQW_ANY))
-        return MQW_E_MISUSE;
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, 0, "version");
     conn->version = version;
     return 0;
 }
@@ -232,8 +250,8 @@ void mqw_conn_counters(const mqw_conn *conn, mqw_counters *out)
     const mqw__extra *extra = conn->extra;
     uint32_t bytes = conn->output.bytes + (extra ? extra->later.bytes : 0);
     uint32_t packets = conn->output.packets + (extra ? extra->later.packets : 0);
-    *out = (mqw_counters){conn->bytes_received,     conn->packets_received, conn->bytes_queued, conn->packets_queued,
-                          conn->bytes_queued - bytes, conn->packets_queued - packets};
+    *out = (mqw_counters){conn->bytes_received, conn->packets_received,     conn->bytes_queued,
+                          conn->packets_queued, conn->bytes_queued - bytes, conn->packets_queued - packets};
 }
 
 void mqw_conn_shut(mqw_conn *conn)

@@ -25,7 +25,8 @@ static inline bool mqw__plain_flags(uint8_t first)
 static inline __attribute__((always_inline)) bool mqw__plain_publish(uint8_t version, mqw__header header,
                                                                      const uint8_t *body, mqw_packet *out)
 {
-    if (!mqw__plain_flags(header.first) || header.length < 2)
+    bool shortest = header.length >> (7 * (header.size - 2u)) != 0; /* of the forms that its length has */
+    if (!mqw__plain_flags(header.first) || header.length < 2 || !shortest)
         return false;
     mqw_publish *publish = &out->publish;
     unsigned qos = header.first >> 1 & 3;
