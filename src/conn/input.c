@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bytes in, packets out. A packet that has arrived whole is decoded where it lies; one that was cut is put together in the
-// stash, which grows with what has arrived, not with what was declared.
+// Bytes in, packets out. A packet that has arrived whole is decoded where it lies; one that was cut is put
+// together in the stash, which grows with what has arrived, not with what was declared.
 #include "conn/rules.h"
 #include "wire/plain.h"
 
@@ -43,7 +43,8 @@ static int stash_fit(mqw_conn *conn, uint32_t len, uint32_t total)
     return stash_resize(conn, cap > total && total >= len ? total : cap);
 }
 
-/* Moves bytes from `in` until the stash holds `want` of a packet of `total`. 1: it does; 0: not yet; negative: fault. */
+/* Moves bytes from `in` until the stash holds `want` of a packet of `total`. 1: it does; 0: not yet;
+ * negative: fault. */
 static int stash_up_to(mqw_conn *conn, mqw_bytes *in, uint32_t want, uint32_t total)
 {
     if (conn->stash_len >= want)
@@ -87,7 +88,8 @@ static void alive_by_bytes(mqw_conn *conn)
 /* Before any packet has come: does the peer speak something else? */
 static mqw_rule foreign_tongue(uint8_t a, uint8_t b)
 {
-    static const char methods[] = "GEPOHEPUDEOPCOPAHT"; /* GET POST HEAD PUT DELETE OPTIONS CONNECT PATCH HTTP */
+    static const char methods[] =
+        "GEPOHEPUDEOPCOPAHT"; /* GET POST HEAD PUT DELETE OPTIONS CONNECT PATCH HTTP */
     if ((a == 0x16 || a == 0x15) && b == 0x03)
         return MQW_RULE_SPEAKS_TLS;
     for (size_t i = 0; i + 1 < sizeof methods; i += 2)
@@ -104,14 +106,6 @@ MQW__COLD static int fault_at(mqw_conn *conn, mqw_error *why, uint64_t start, co
         return mqw__conn_fault_by_rule(conn, foreign, MQW_E_PROTOCOL);
     why->offset += start;
     return mqw__conn_fault(conn, why);
-}
-
-MQW__COLD static int fault_of_trial(mqw_conn *conn, const mqw__trial *trial, uint64_t start)
-{
-    mqw_codec codec = {conn->version, trial->sender, NULL};
-    mqw_error why;
-    (void)mqw__fault(&why, &codec, (mqw_rule)trial->rule, trial->type, start, trial->field);
-    return mqw__conn_fault(conn, &why);
 }
 
 /* Remembers the acknowledgement that goes out when the program has had the packet. */
@@ -146,8 +140,9 @@ static int answer_now(mqw_conn *conn)
 {
     mqw_ack ack = {.packet_id = conn->extra->ack_id};
     conn->flags &= (uint16_t)~MQW__ACK_DUE;
-    int rc = mqw__conn_queue(conn, conn->extra->ack_type, &ack, NULL, false);
-    return rc < 0 && (conn->flags & MQW__FAULTED) ? rc : 0;
+    if (mqw__conn_queue(conn, conn->extra->ack_type, &ack, NULL, false) == MQW_E_NO_MEMORY)
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
+    return conn->flags & MQW__FAULTED ? conn->blame.code : 0;
 }
 
 /* The trial of a packet received, and what follows from it. `start`: where it began in the stream. */
@@ -157,8 +152,9 @@ static MQW__APART int judge(mqw_conn *conn, mqw_packet *packet, uint64_t start)
     int type = (int)packet->type;
     if (sender != MQW_ANY) {
         mqw__trial trial = {&packet->violations, (uint8_t)sender, (uint8_t)type, 0, NULL};
-        if (!mqw__rules_allow(conn, &trial, &packet->connect) || !mqw__limits_allow(conn, &trial, &packet->connect))
-            return fault_of_trial(conn, &trial, start);
+        if (!mqw__rules_allow(conn, &trial, &packet->connect) ||
+            !mqw__limits_allow(conn, &trial, &packet->connect))
+            return mqw__conn_fault_in(conn, (mqw_rule)trial.rule, 0, trial.type, start, trial.field);
     }
     mqw__rules_passed(conn, sender, type, &packet->connect);
     mqw__limits_passed(conn, sender, type, &packet->connect);
@@ -191,7 +187,8 @@ static int received(mqw_conn *conn, mqw_packet *packet, mqw_bytes raw, uint64_t 
     return rc < 0 ? rc : taken(conn, packet, raw);
 }
 
-static MQW__APART int decode_any(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out, uint64_t start)
+static MQW__APART int decode_any(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out,
+                                 uint64_t start)
 {
     mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), conn->config->policy};
     mqw_error why;
@@ -206,7 +203,8 @@ static inline bool needs_no_trial(const mqw_conn *conn, uint8_t first)
     return conn->state == MQW_STATE_OPEN && (conn->version != MQW_5_0 || (first & 15) == 0);
 }
 
-static inline int decode(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out, uint64_t start)
+static inline int decode(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out,
+                         uint64_t start)
 {
     if (MQW__QUICK && needs_no_trial(conn, header.first) &&
         mqw__plain_publish(conn->version, header, at + header.size, out))
@@ -216,7 +214,8 @@ static inline int decode(mqw_conn *conn, mqw__header header, const uint8_t *at, 
 
 /* ---- payloads in pieces ---- */
 
-static int begin_pieces(mqw_conn *conn, const mqw__header *header, uint32_t head, mqw_packet *out, uint64_t start)
+static int begin_pieces(mqw_conn *conn, const mqw__header *header, uint32_t head, mqw_packet *out,
+                        uint64_t start)
 {
     mqw_codec codec = {conn->version, (uint8_t)mqw__conn_peer(conn), conn->config->policy};
     mqw_error why;
@@ -244,8 +243,11 @@ static MQW__APART int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
         return 0;
     out->type = MQW_PIECE;
     out->violations = (mqw_rule_set){{0, 0}};
-    out->piece = (mqw_piece){{in->data, len}, extra->in_total - extra->in_left, extra->in_left - len,
-                             extra->in_packet_id, extra->in_qos};
+    out->piece = (mqw_piece){{in->data, len},
+                             extra->in_total - extra->in_left,
+                             extra->in_left - len,
+                             extra->in_packet_id,
+                             extra->in_qos};
     in->data += len;
     in->len -= len;
     conn->bytes_received += len;
@@ -267,14 +269,11 @@ static MQW__APART int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 static int too_large(mqw_conn *conn, uint8_t type, uint64_t start)
 {
     mqw_rule rule = conn->role == MQW_CLIENT ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER;
-    mqw_codec codec = {conn->version, 0, NULL};
-    mqw_error why;
-    (void)mqw__fault(&why, &codec, rule, type, start, "length");
-    return mqw__conn_fault(conn, &why);
+    return mqw__conn_fault_in(conn, rule, 0, type, start, "length");
 }
 
-/* How much of the packet must be in the stash before something can be made of it; sets *head when its payload is to come
- * in pieces. Negative: fault. */
+/* How much of the packet must be in the stash before something can be made of it; sets *head when its payload
+ * is to come in pieces. Negative: fault. */
 static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
 {
     const mqw_conn_options *o = &conn->config->options;
@@ -288,7 +287,8 @@ static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
     uint32_t need;
     int rc = mqw__publish_head_size(conn->version, header, body, &need);
     if (rc < 0)
-        return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total; /* decoding it whole says what is wrong */
+        return total > o->max_stored ? MQW_E_TOO_LARGE
+                                     : (int64_t)total; /* decoding it whole says what is wrong */
     if (need > o->max_stored)
         return MQW_E_TOO_LARGE;
     if (rc == 1 && header->length - need <= conn->config->whole)
@@ -299,7 +299,8 @@ static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
 }
 
 /* The header is known. */
-static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out, uint64_t start)
+static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out,
+                          uint64_t start)
 {
     uint32_t total = header->size + header->length;
     if (total > conn->ours.max_packet)
@@ -315,13 +316,15 @@ static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *head
             return rc;
         if (!last)
             continue;
-        conn->flags |= MQW__IN_STASH;
-        return head ? begin_pieces(conn, header, head, out, start) : decode(conn, *header, conn->stash, out, start);
+        rc = head ? begin_pieces(conn, header, head, out, start)
+                  : decode(conn, *header, conn->stash, out, start);
+        conn->flags |= rc > 0 ? MQW__IN_STASH : 0;
+        return rc;
     }
 }
 
-/* Reads the header of the packet that the stash holds or that begins in `in`; puts it together in the stash when it is cut.
- * Its size; 0: more is wanted; negative: fault. */
+/* Reads the header of the packet that the stash holds or that begins in `in`; puts it together in the stash
+ * when it is cut. Its size; 0: more is wanted; negative: fault. */
 static int stashed_header(mqw_conn *conn, mqw_bytes *in, mqw__header *header)
 {
     int size = conn->stash_len ? 0 : mqw__header_read(*in, header);
@@ -335,10 +338,12 @@ static int stashed_header(mqw_conn *conn, mqw_bytes *in, mqw__header *header)
 }
 
 /* Before anything else has come: a peer that speaks something else deserves to be told so. */
-static int first_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out, uint64_t start)
+static int first_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header, mqw_packet *out,
+                        uint64_t start)
 {
     mqw_rule rule = foreign_tongue(header->first, header->length < 0x80 ? (uint8_t)header->length : 0);
-    return rule ? mqw__conn_fault_by_rule(conn, rule, MQW_E_PROTOCOL) : stashed_packet(conn, in, header, out, start);
+    return rule ? mqw__conn_fault_by_rule(conn, rule, MQW_E_PROTOCOL)
+                : stashed_packet(conn, in, header, out, start);
 }
 
 static int recv_stashed(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
@@ -347,15 +352,13 @@ static int recv_stashed(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
     mqw__header header;
     int size = stashed_header(conn, in, &header);
     if (size > 0)
-        return conn->packets_received == 0 && conn->role != MQW_ANY ? first_packet(conn, in, &header, out, start)
-                                                                    : stashed_packet(conn, in, &header, out, start);
+        return conn->packets_received == 0 && conn->role != MQW_ANY
+                   ? first_packet(conn, in, &header, out, start)
+                   : stashed_packet(conn, in, &header, out, start);
     if (size != MQW_E_MALFORMED || (conn->flags & MQW__FAULTED))
         return size;
-    mqw_codec codec = {conn->version, 0, NULL};
-    mqw_error why;
     uint8_t first = conn->stash_len ? conn->stash[0] : in->data[0];
-    (void)mqw__fault(&why, &codec, MQW_RULE_LENGTH_BYTES, first >> 4, start + 1, "length");
-    return mqw__conn_fault(conn, &why);
+    return mqw__conn_fault_in(conn, MQW_RULE_LENGTH_BYTES, 0, first >> 4, start + 1, "length");
 }
 
 /* What has to happen before the next packet. 1: go on; else the result of recv. */
@@ -370,6 +373,8 @@ static MQW__APART int prepare(mqw_conn *conn, mqw_bytes *in)
         conn->flags &= (uint16_t)~MQW__IN_STASH;
         conn->stash_len = 0;
     }
+    if (conn->flags & (MQW__FAULTED | MQW__DEAF | MQW__SHUT | MQW__STREAM_IN))
+        mqw__input_clear(conn);
     if (conn->flags & MQW__FAULTED)
         return conn->blame.code;
     if (conn->flags & (MQW__DEAF | MQW__SHUT)) {
@@ -425,9 +430,12 @@ int mqw_conn_end(mqw_conn *conn)
 {
     if (conn->flags & MQW__FAULTED)
         return conn->blame.code;
-    bool inside = (conn->stash_len && !(conn->flags & MQW__IN_STASH)) || (conn->flags & MQW__STREAM_IN);
+    bool pieces = (conn->flags & MQW__STREAM_IN) != 0;
+    bool inside = pieces || (conn->stash_len && !(conn->flags & MQW__IN_STASH));
     if (inside && !(conn->flags & (MQW__DEAF | MQW__SHUT)))
-        return mqw__conn_fault_by_rule(conn, MQW_RULE_STREAM_ENDED, MQW_E_END);
+        return mqw__conn_fault_in(conn, MQW_RULE_STREAM_ENDED, MQW_E_END,
+                                  pieces ? MQW_PUBLISH : conn->stash[0] >> 4, conn->bytes_received,
+                                  pieces ? "payload" : NULL);
     conn->state = MQW_STATE_ENDED;
     conn->flags |= MQW__PEER_ENDED;
     return 0;

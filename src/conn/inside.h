@@ -158,6 +158,8 @@ struct mqw_conn {
 /* conn.c */
 mqw__extra *mqw__conn_extra(mqw_conn *conn); /* NULL: no memory */
 int mqw__conn_fault(mqw_conn *conn, const mqw_error *error);
+/* The same for a rule that was broken; `code` 0: the one that belongs to the rule. */
+int mqw__conn_fault_in(mqw_conn *conn, mqw_rule rule, int code, unsigned type, uint64_t offset, const char *field);
 int mqw__conn_fault_by_rule(mqw_conn *conn, mqw_rule rule, int code);
 void mqw__conn_destroy(mqw_conn *conn);
 void mqw__conn_explain(const mqw_conn *conn, mqw__blame blame, mqw_error *out);
