@@ -190,7 +190,7 @@ void complete(mqw_text line, mqw_role ours, tool_completions *out)
         word = reason;
     } else if (step.kind == STEP_COMMAND) { // .wait
         offer_packets(out, word, ours == MQW_CLIENT ? MQW_SERVER : MQW_CLIENT);
-    } else if (step.kind != STEP_NONE) {
+    } else if (step.kind == STEP_SAY || step.kind == STEP_HEAR) {
         offer_fields(out, word, packet, ours);
     } else if (word.len > 0 && word.data[0] == '.') {
         offer_commands(out, word);

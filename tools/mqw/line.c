@@ -338,10 +338,19 @@ static void command(tool_console *console, const tool_step *step)
     reject(console, TOOL_USAGE, "no such command; .help lists them");
 }
 
+static void note(tool_console *console, const tool_step *step)
+{
+    char text[512];
+    if (!console->settings->notes)
+        return;
+    snprintf(text, sizeof(text), "%.*s", (int)(step->text.len < 500 ? step->text.len : 500), step->text.data);
+    show_event(&console->show, 0, PAINT_NOTE, "note", text);
+}
+
 void line_do(tool_console *console, mqw_text line)
 {
     static void (*const run[])(tool_console *, const tool_step *) = {
-        [STEP_SAY] = say, [STEP_HEAR] = hear, [STEP_COMMAND] = command};
+        [STEP_NOTE] = note, [STEP_SAY] = say, [STEP_HEAR] = hear, [STEP_COMMAND] = command};
     tool_step step = step_of(line, console->ours);
     if (step.kind != STEP_NONE)
         run[step.kind](console, &step);

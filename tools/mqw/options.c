@@ -109,6 +109,7 @@ static const tool_option options[] = {
          "the lines are a transcript of both sides: what the peer says is awaited and compared"),
     FLAG(LIVE, 0, "exact", exact, "with --expect: compare the fields that the transcript leaves out, too"),
     FLAG(LIVE, 0, "unordered", unordered, "with --expect: the peer's packets may come in another order"),
+    FLAG(LIVE, 0, "notes", notes, "show the comments of the lines between the packets"),
     NUMBER(LIVE, 't', "timeout", timeout, "MS", forever, 1, UINT32_MAX - 1,
            "longest time for something awaited to come (5000), or forever"),
     NUMBER(COMMAND_OPEN, 'w', "wait", wait, "MS", forever, 0, UINT32_MAX - 1,

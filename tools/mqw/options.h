@@ -30,6 +30,7 @@ typedef struct tool_settings {
     bool expect;
     bool exact;
     bool unordered;
+    bool notes;
     uint32_t timeout; // ms
     uint32_t answers; // MQW_ANSWER_…
     bool connect;

@@ -22,6 +22,7 @@ const char *paint_code(bool wanted, tool_paint paint)
     static const char *const codes[] = {
         [PAINT_PLAIN] = "\033[0m",     [PAINT_DIM] = "\033[2m",    [PAINT_CLIENT] = "\033[1;36m",
         [PAINT_SERVER] = "\033[1;32m", [PAINT_BAD] = "\033[1;31m", [PAINT_GOOD] = "\033[32m",
+        [PAINT_NOTE] = "\033[33m",
     };
     return wanted ? codes[paint] : "";
 }

@@ -14,7 +14,8 @@ typedef enum tool_paint {
     PAINT_CLIENT,
     PAINT_SERVER,
     PAINT_BAD,
-    PAINT_GOOD
+    PAINT_GOOD,
+    PAINT_NOTE
 } tool_paint;
 
 // Whether colours are wanted on a stream: `when`, and for PAINT_AUTO the terminal and NO_COLOR

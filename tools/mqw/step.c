@@ -69,12 +69,16 @@ tool_step step_of(mqw_text line, mqw_role ours)
     mqw_role speaker = ours;
     step.text = skip_peer(skip_time(trim(line)), &step.peer);
     step.text = skip_speaker(step.text, &speaker);
-    if (step.text.len == 0 || step.text.data[0] == '#')
+    if (step.text.len == 0)
         return step;
-    if (step.text.data[0] == '.')
+    if (step.text.data[0] == '#') {
+        step.kind = STEP_NOTE;
+        step.text = trim(skip(step.text, 1));
+    } else if (step.text.data[0] == '.') {
         step.kind = STEP_COMMAND;
-    else
+    } else {
         step.kind = speaker == ours ? STEP_SAY : STEP_HEAR;
+    }
     return step;
 }
 

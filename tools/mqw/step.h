@@ -6,7 +6,8 @@
 #include <mqwire/mqwire.h>
 
 typedef enum step_kind {
-    STEP_NONE,   // blank, or a comment
+    STEP_NONE,   // blank
+    STEP_NOTE,   // a comment: the text behind #
     STEP_SAY,    // a packet of ours
     STEP_HEAR,   // a packet of the peer's
     STEP_COMMAND // .name arguments
