@@ -25,8 +25,9 @@ static inline bool mqw__plain_flags(uint8_t first)
 static inline __attribute__((always_inline)) bool mqw__plain_publish(uint8_t version, mqw__header header,
                                                                      const uint8_t *body, mqw_packet *out)
 {
-    bool shortest = header.length >> (7 * (header.size - 2u)) != 0; /* of the forms that its length has */
-    if (!mqw__plain_flags(header.first) || header.length < 2 || !shortest)
+    if (header.size > 2 && header.length >> (7 * (header.size - 2u)) == 0)
+        return false; /* over-long, which 5.0 forbids */
+    if (!mqw__plain_flags(header.first) || header.length < 2)
         return false;
     mqw_publish *publish = &out->publish;
     unsigned qos = header.first >> 1 & 3;
