@@ -293,6 +293,15 @@ static inline size_t plain_drain(testbed *live, int fd)
     return total;
 }
 
+/** Closes as a peer does that has read everything: what lies unread would make it a reset. */
+static inline void plain_close(int fd)
+{
+    uint8_t room[4096];
+    while (read(fd, room, sizeof room) > 0)
+        continue;
+    close(fd);
+}
+
 /** Encodes a packet; how long it is. */
 static inline size_t image_of(uint8_t *room, size_t cap, uint8_t version, const mqw_packet *packet)
 {
