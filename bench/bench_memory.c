@@ -57,10 +57,11 @@ static int carry(mqw_conn *from, mqw_conn *to)
 {
     mqw_packet packet;
     mqw_bytes view;
-    int arrived = 0, got;
+    int arrived = 0;
     while (mqw_conn_output(from, &view, 1) > 0) {
         size_t len = view.len < 7 ? view.len : 7;
         mqw_bytes in = {view.data, len};
+        int got;
         while ((got = mqw_conn_recv(to, &in, &packet)) > 0) {
             if (packet.type == MQW_CONNECT)
                 mqw_conn_connack(to, &(mqw_connack){.reason = 0});

@@ -220,7 +220,7 @@ static void send_ours(const char *address, uint32_t payload)
     static const mqw_conn_options conn_options = {
         .size = sizeof conn_options, .high_water = PUMP, .low_water = PUMP / 2};
     static const mqw_open_options options = {.size = sizeof options, .conn = &conn_options};
-    static uint8_t bytes[1 << 16];
+    static const uint8_t bytes[1 << 16];
     sender self = {.publish = {.topic = MQW_TEXT("site/7/sensor/0042/t"), .payload = {bytes, payload}},
                    .left = BYTES / packet_size(payload)};
     uv_loop_t loop;

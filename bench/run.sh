@@ -16,7 +16,8 @@ report() { # TITLE COMMAND...
 
 processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
 printf 'processor: %s, %s cores; %s %s\n' "$processor" "$(nproc)" "$(uname -s)" "$(uname -r)"
-printf 'compiler:  %s\n' "$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$BUILD_DIR/CMakeCache.txt" | xargs -I{} {} --version | head -n 1)"
+compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$BUILD_DIR/CMakeCache.txt")
+printf 'compiler:  %s\n' "$("$compiler" --version | head -n 1)"
 
 report "codec and connection, against the hand-written limit" "$BUILD_DIR/bench/bench_codec"
 report "loopback TCP, against plain write and read" "$BUILD_DIR/bench/bench_tcp"
