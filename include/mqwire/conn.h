@@ -69,7 +69,7 @@ typedef struct mqw_handlers {
     void (*violation)(mqw_conn *conn, const mqw_packet *packet, const mqw_error *error, void *ctx);
     /** The peer's fault (error->by_peer; the connection closes and nothing more is delivered), a failure of
      * the stream, or our misuse (the connection goes on). Never called from inside the call that it is
-     * about. */
+     * about. A piped connection without this handler ends the program on misuse. */
     void (*error)(mqw_conn *conn, const mqw_error *error, void *ctx);
     /** Output was above high_water and has fallen below low_water. */
     void (*drain)(mqw_conn *conn, void *ctx);

@@ -11,6 +11,7 @@
 extern "C" {
 #endif
 
+/** What the libraries export. */
 #if defined(__GNUC__)
 #define MQW_API __attribute__((visibility("default")))
 #else
@@ -18,30 +19,38 @@ extern "C" {
 #endif
 
 /** Protocol versions (the level byte of CONNECT). */
-typedef enum mqw_version { MQW_3_1 = 3, MQW_3_1_1 = 4, MQW_5_0 = 5 } mqw_version;
+typedef enum mqw_version {
+    MQW_3_1 = 3,   /**< MQIsdp of 2010. */
+    MQW_3_1_1 = 4, /**< OASIS standard of 2014, ISO/IEC 20922. */
+    MQW_5_0 = 5    /**< OASIS standard of 2019. */
+} mqw_version;
 
-/** Who holds an end of a connection. ANY is a sniffer: what either side may send is legal. */
-typedef enum mqw_role { MQW_ANY = 0, MQW_CLIENT = 1, MQW_SERVER = 2 } mqw_role;
+/** Who holds an end of a connection, or who sent a packet. */
+typedef enum mqw_role {
+    MQW_ANY = 0,    /**< A sniffer: what either side may send is legal. */
+    MQW_CLIENT = 1, /**< Who connects. */
+    MQW_SERVER = 2  /**< Who is connected to. */
+} mqw_role;
 
 /**
- * Packet types: id, NAME, name, fixed header flags (bits 3..0; PUBLISH has its own), the version since which a
- * client and a server may send it (0: never), the rule that its flags break when they differ.
+ * Packet types: id, NAME, name, fixed header flags (bits 3..0; PUBLISH has its own), the version since
+ * which a client and a server may send it (0: never), the rule that its flags break when they differ.
  */
-#define MQW_PACKETS(X)                                                                                       \
-    X(1, CONNECT, connect, 0x0, 3, 0, HEADER_FLAGS)                                                          \
-    X(2, CONNACK, connack, 0x0, 0, 3, HEADER_FLAGS)                                                          \
-    X(3, PUBLISH, publish, 0x0, 3, 3, HEADER_FLAGS)                                                          \
-    X(4, PUBACK, puback, 0x0, 3, 3, HEADER_FLAGS)                                                            \
-    X(5, PUBREC, pubrec, 0x0, 3, 3, HEADER_FLAGS)                                                            \
-    X(6, PUBREL, pubrel, 0x2, 3, 3, FLAGS_PUBREL)                                                            \
-    X(7, PUBCOMP, pubcomp, 0x0, 3, 3, HEADER_FLAGS)                                                          \
-    X(8, SUBSCRIBE, subscribe, 0x2, 3, 0, FLAGS_SUBSCRIBE)                                                   \
-    X(9, SUBACK, suback, 0x0, 0, 3, HEADER_FLAGS)                                                            \
-    X(10, UNSUBSCRIBE, unsubscribe, 0x2, 3, 0, FLAGS_UNSUBSCRIBE)                                            \
-    X(11, UNSUBACK, unsuback, 0x0, 0, 3, HEADER_FLAGS)                                                       \
-    X(12, PINGREQ, pingreq, 0x0, 3, 0, HEADER_FLAGS)                                                         \
-    X(13, PINGRESP, pingresp, 0x0, 0, 3, HEADER_FLAGS)                                                       \
-    X(14, DISCONNECT, disconnect, 0x0, 3, 5, FLAGS_DISCONNECT)                                               \
+#define MQW_PACKETS(X)                                            \
+    X(1, CONNECT, connect, 0x0, 3, 0, HEADER_FLAGS)               \
+    X(2, CONNACK, connack, 0x0, 0, 3, HEADER_FLAGS)               \
+    X(3, PUBLISH, publish, 0x0, 3, 3, HEADER_FLAGS)               \
+    X(4, PUBACK, puback, 0x0, 3, 3, HEADER_FLAGS)                 \
+    X(5, PUBREC, pubrec, 0x0, 3, 3, HEADER_FLAGS)                 \
+    X(6, PUBREL, pubrel, 0x2, 3, 3, FLAGS_PUBREL)                 \
+    X(7, PUBCOMP, pubcomp, 0x0, 3, 3, HEADER_FLAGS)               \
+    X(8, SUBSCRIBE, subscribe, 0x2, 3, 0, FLAGS_SUBSCRIBE)        \
+    X(9, SUBACK, suback, 0x0, 0, 3, HEADER_FLAGS)                 \
+    X(10, UNSUBSCRIBE, unsubscribe, 0x2, 3, 0, FLAGS_UNSUBSCRIBE) \
+    X(11, UNSUBACK, unsuback, 0x0, 0, 3, HEADER_FLAGS)            \
+    X(12, PINGREQ, pingreq, 0x0, 3, 0, HEADER_FLAGS)              \
+    X(13, PINGRESP, pingresp, 0x0, 0, 3, HEADER_FLAGS)            \
+    X(14, DISCONNECT, disconnect, 0x0, 3, 5, FLAGS_DISCONNECT)    \
     X(15, AUTH, auth, 0x0, 5, 5, FLAGS_AUTH)
 
 /* clang-format off */
@@ -105,8 +114,9 @@ typedef enum mqw_role { MQW_ANY = 0, MQW_CLIENT = 1, MQW_SERVER = 2 } mqw_role;
     X(0x29, subscription_ids_available, U8,    MQW_IN_NONE,                         MQW_IN_CONNACK,    MQW_IN_NONE,    FLAG,    0x82, 1) \
     X(0x2A, shared_available,           U8,    MQW_IN_NONE,                         MQW_IN_CONNACK,    MQW_IN_NONE,    FLAG,    0x82, 1)
 
-/** Largest Remaining Length, and largest packet, that the fixed header can declare. */
+/** Largest Remaining Length that the fixed header can declare. */
 #define MQW_LENGTH_MAX 268435455u
+/** Largest packet, its fixed header included. */
 #define MQW_PACKET_MAX 268435460u
 
 /** Who uses a reason code in DISCONNECT, kept apart only to make the rows below readable. */
@@ -290,23 +300,24 @@ typedef enum mqw_role { MQW_ANY = 0, MQW_CLIENT = 1, MQW_SERVER = 2 } mqw_role;
 /* clang-format on */
 
 /** Negative results of calls: value, NAME, text. 0 or more is good. */
-#define MQW_RESULTS(X)                                                                                       \
-    X(-1, E_MALFORMED, "malformed packet")                                                                   \
-    X(-2, E_PROTOCOL, "protocol error")                                                                      \
-    X(-3, E_TOO_LARGE, "packet too large")                                                                   \
-    X(-4, E_NO_ROOM, "not enough room")                                                                      \
-    X(-5, E_MISUSE, "misuse by the program")                                                                 \
-    X(-6, E_NO_MEMORY, "out of memory")                                                                      \
-    X(-7, E_REFUSED, "refused: the peer or its version does not take that")                                  \
-    X(-8, E_QUOTA, "refused: the peer's receive maximum is used up")                                         \
-    X(-9, E_BUSY, "refused: output is full")                                                                 \
-    X(-10, E_CLOSED, "connection is closed")                                                                 \
-    X(-11, E_TIMEOUT, "peer was silent too long")                                                            \
-    X(-12, E_END, "stream ended inside a packet")                                                            \
-    X(-13, E_ADDRESS, "address is not understood")                                                           \
-    X(-14, E_STREAM, "stream failed")                                                                        \
+#define MQW_RESULTS(X)                                                      \
+    X(-1, E_MALFORMED, "malformed packet")                                  \
+    X(-2, E_PROTOCOL, "protocol error")                                     \
+    X(-3, E_TOO_LARGE, "packet too large")                                  \
+    X(-4, E_NO_ROOM, "not enough room")                                     \
+    X(-5, E_MISUSE, "misuse by the program")                                \
+    X(-6, E_NO_MEMORY, "out of memory")                                     \
+    X(-7, E_REFUSED, "refused: the peer or its version does not take that") \
+    X(-8, E_QUOTA, "refused: the peer's receive maximum is used up")        \
+    X(-9, E_BUSY, "refused: output is full")                                \
+    X(-10, E_CLOSED, "connection is closed")                                \
+    X(-11, E_TIMEOUT, "peer was silent too long")                           \
+    X(-12, E_END, "stream ended inside a packet")                           \
+    X(-13, E_ADDRESS, "address is not understood")                          \
+    X(-14, E_STREAM, "stream failed")                                       \
     X(-15, E_AGAIN, "nothing can be moved now")
 
+/** Packet types, as they stand in the fixed header. */
 typedef enum mqw_packet_type {
     MQW_PIECE = 0, /**< Not a packet of the standard: a piece of a PUBLISH's payload (mqw_packet.piece). */
 #define X(id, NAME, ...) MQW_##NAME = id,
@@ -314,30 +325,34 @@ typedef enum mqw_packet_type {
 #undef X
 } mqw_packet_type;
 
+/** Property identifiers of 5.0, which are also the bit numbers of mqw_props.has. */
 typedef enum mqw_property_id {
 #define X(id, field, ...) MQW_ID_##field = id,
     MQW_PROPERTIES(X)
 #undef X
 } mqw_property_id;
 
+/** Reason codes of 5.0. */
 typedef enum mqw_reason_code {
 #define X(value, NAME, ...) MQW_REASON_##NAME = value,
     MQW_REASONS(X)
 #undef X
-        MQW_REASON_NORMAL_DISCONNECTION = 0x00,
-    MQW_REASON_GRANTED_QOS_0 = 0x00
+        MQW_REASON_NORMAL_DISCONNECTION = 0x00, /**< MQW_REASON_SUCCESS in DISCONNECT. */
+    MQW_REASON_GRANTED_QOS_0 = 0x00             /**< MQW_REASON_SUCCESS in SUBACK. */
 } mqw_reason_code;
 
+/** Rules of the standard: a row of MQW_RULES each. */
 typedef enum mqw_rule {
-    MQW_RULE_NONE = 0,
+    MQW_RULE_NONE = 0, /**< No rule, or none that has a row. */
 #define X(NAME, ...) MQW_RULE_##NAME,
     MQW_RULES(X)
 #undef X
-        MQW_RULE_COUNT
+        MQW_RULE_COUNT /**< One more than the last. */
 } mqw_rule;
 
+/** Results of calls; 0 or more is good. */
 typedef enum mqw_result {
-    MQW_OK = 0,
+    MQW_OK = 0, /**< All is well. */
 #define X(value, NAME, ...) MQW_##NAME = value,
     MQW_RESULTS(X)
 #undef X
