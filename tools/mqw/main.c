@@ -26,9 +26,8 @@ static const tool_command commands[] = {
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
-static const char addresses[] =
-    "  mqtt://HOST[:PORT], tcp://HOST[:PORT], HOST[:PORT], unix:/PATH, fd:N, fd:IN,OUT,\n"
-    "  stdio:, pipe:IN,OUT (named pipes), tty:/DEVICE[,BAUD]\n";
+static const char addresses[] = "  mqtt://HOST[:PORT], tcp://HOST[:PORT], HOST[:PORT], unix:/PATH, fd:N\n"
+                                "  fd:IN,OUT, stdio:, pipe:IN,OUT (named pipes), tty:/DEVICE[,BAUD]\n";
 
 static const char lines[] =
     "  PUBLISH topic=\"a/b\" payload=\"hi\" qos=1 packet_id=7   a packet to send\n"

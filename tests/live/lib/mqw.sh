@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+# What the tests of the command share; to be sourced. $MQW is the command. A test ends with `finish`.
+set -u
+export LC_ALL=C.UTF-8 TZ=UTC
+unset NO_COLOR
+scratch=$(mktemp -d)
+out=$scratch/out err=$scratch/err
+children=
+failures=0
+checks=0
+
+cleanup() {
+    for child in $children; do
+        kill "$child" 2>/dev/null
+    done
+    wait
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+    for file in "$out" "$err"; do
+        [ ! -s "$file" ] || sed "s/^/    ${file##*/}: /" "$file" | head -n 40
+    done
+}
+
+# run CODE COMMAND...: its exit code has to be this one. What it prints is in $out and $err; input is standard input.
+run() {
+    wanted=$1
+    shift
+    checks=$((checks + 1))
+    code=0
+    timeout 30 "$@" >"$out" 2>"$err" || code=$?
+    [ "$code" -eq "$wanted" ] || fail "exit code $code instead of $wanted: $*"
+}
+
+# says TEXT, silent_of TEXT: whether the last run printed that (a fixed text) on standard output; error_says: on the other.
+says() {
+    checks=$((checks + 1))
+    grep -qF -e "$1" "$out" || fail "not said: $1"
+}
+silent_of() {
+    checks=$((checks + 1))
+    ! grep -qF -e "$1" "$out" || fail "said: $1"
+}
+error_says() {
+    checks=$((checks + 1))
+    grep -qF -e "$1" "$err" || fail "no error says: $1"
+}
+
+# lines COUNT PATTERN: so many lines of the last output match.
+lines() {
+    checks=$((checks + 1))
+    found=$(grep -cE -e "$2" "$out")
+    [ "$found" -eq "$1" ] || fail "$found lines instead of $1 match $2"
+}
+
+# json SCRIPT: a JavaScript expression over the array `all` of objects in the last output, which has to be true.
+json() {
+    checks=$((checks + 1))
+    node -e 'const all = require("fs").readFileSync(0, "utf8").trim().split("\n").map(line => JSON.parse(line));
+        process.exit(eval(process.argv[1]) ? 0 : 1)' "$1" <"$out" || fail "JSON: $1"
+}
+
+# start NAME COMMAND...: in the background; waits for its line `listening on ADDRESS`, sets $address and $child. All it
+# prints goes to $scratch/NAME.
+start() {
+    name=$1
+    shift
+    mkfifo "$scratch/$name.pipe"
+    timeout 60 "$@" >"$scratch/$name.pipe" 2>&1 </dev/null &
+    child=$!
+    children="$children $child"
+    exec 3<"$scratch/$name.pipe"
+    IFS= read -r first <&3 || first=
+    { echo "$first"; cat; } <&3 >"$scratch/$name" &
+    exec 3<&-
+    address=${first#listening on }
+    [ "$address" != "$first" ] || { fail "$name: $first"; finish; }
+}
+
+# stop PID: ends it and waits for it; its exit code is in $code.
+stop() {
+    kill "$1" 2>/dev/null
+    code=0
+    wait "$1" || code=$?
+}
+
+# await_line FILE TEXT: waits until a growing file says that, 10 seconds at most.
+await_line() {
+    checks=$((checks + 1))
+    timeout 10 tail -n +1 -f --pid=$$ "$1" 2>/dev/null | grep -qF -m 1 -e "$2" || fail "${1##*/} never said: $2"
+}
+
+# bytes HEX...: the bytes themselves.
+bytes() {
+    for pair in $(echo "$*" | tr -d ' ' | sed 's/../& /g'); do
+        # shellcheck disable=SC2059 # the format is the byte
+        printf "\\$(printf %03o "0x$pair")"
+    done
+}
+
+finish() {
+    echo "$checks checks, $failures failed"
+    [ "$failures" -eq 0 ] && [ "$checks" -gt 0 ]
+    exit
+}

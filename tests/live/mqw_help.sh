@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# mqw: subcommands, help texts, options, exit codes of the command line.
+. "${SOURCE_DIR:-.}/tests/live/lib/mqw.sh"
+
+run 0 "$MQW" help
+says 'mqw decode'
+says 'mqw open'
+says 'mqw listen'
+says 'exit codes:'
+run 0 "$MQW" --help
+says 'mqw decode'
+run 0 "$MQW" --version
+lines 1 '^mqw [0-9]+\.[0-9]+\.[0-9]+$'
+
+for command in decode open listen; do
+    run 0 "$MQW" "$command" --help
+    says "usage: mqw $command"
+    says '--json'
+    says '--color'
+    says 'exit codes:'
+    cp "$out" "$scratch/one"
+    run 0 "$MQW" help "$command"
+    cmp -s "$out" "$scratch/one" || fail "mqw help $command and mqw $command --help differ"
+    run 0 "$MQW" "$command" -h
+    lines 0 '.{81}'
+done
+run 0 "$MQW" help open
+for option in script expect exact unordered timeout answers connect client-id username password keep-alive clean wait \
+    policy max-packet hex full version notes; do
+    says "--$option"
+done
+run 0 "$MQW" help listen
+for option in answer echo once max-peers script expect; do
+    says "--$option"
+done
+silent_of '--client-id'
+run 0 "$MQW" help decode
+for option in version from hex lenient full; do
+    says "--$option"
+done
+
+# usage is exit code 2, and says what was probably meant
+run 2 "$MQW"
+error_says 'usage:'
+run 2 "$MQW" opne x
+error_says 'did you mean open?'
+run 2 "$MQW" help nothing-like-it
+error_says 'mqw help lists all'
+run 2 "$MQW" open --anwsers all x
+error_says 'did you mean --answers?'
+run 2 "$MQW" decode --versoin=5
+error_says 'did you mean --version?'
+run 2 "$MQW" decode --zzzzzzzz
+error_says 'unknown option --zzzzzzzz'
+run 2 "$MQW" decode -Z
+error_says 'unknown option -Z'
+run 2 "$MQW" open
+error_says 'missing ADDRESS'
+run 2 "$MQW" open localhost other
+error_says 'what is this for: other'
+run 2 "$MQW" decode --version
+error_says 'no value for --version'
+run 2 "$MQW" decode --version 6
+error_says '3.1, 3.1.1, 5.0'
+run 2 "$MQW" decode --json=yes
+error_says 'no value is wanted for --json'
+run 2 "$MQW" open --timeout soon x
+error_says 'a number from 1 to'
+run 2 "$MQW" open --timeout 0 x
+run 2 "$MQW" open --keep-alive 65536 x
+error_says 'a number from 0 to 65535'
+run 2 "$MQW" open --answers acks,pings x
+error_says 'none, all, pingreq, acks'
+run 2 "$MQW" open --policy lax x
+error_says 'strict, report, original'
+run 2 "$MQW" open 'no such://address:x'
+run 2 "$MQW" listen 'tcp://127.0.0.1:99999'
+
+# values may be glued on, short options may be bundled, -- ends them
+printf 'c000' >"$scratch/ping.hex"
+run 0 "$MQW" decode --hex --version=5.0 "$scratch/ping.hex"
+says PINGREQ
+run 0 "$MQW" decode -xjV5 "$scratch/ping.hex"
+json 'all[0].type === "PINGREQ"'
+run 0 "$MQW" decode -x -V 3.1 -- "$scratch/ping.hex"
+says PINGREQ
+
+# what cannot be reached is exit code 3
+run 3 "$MQW" decode "$scratch/no such file"
+error_says 'cannot open'
+run 3 "$MQW" open --script "$scratch/no such file" tcp://127.0.0.1:1
+run 3 "$MQW" open "unix:$scratch/nobody"
+error_says 'cannot connect'
+run 3 "$MQW" listen "unix:$scratch/no/such/directory"
+error_says 'cannot listen'
+finish
