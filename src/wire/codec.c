@@ -49,14 +49,6 @@ static bool type_known(uint8_t version, unsigned type)
     return type >= MQW_CONNECT && type <= (version == MQW_5_0 ? MQW_AUTH : MQW_DISCONNECT);
 }
 
-extern inline uint8_t mqw__type(const mqw__check *check);
-extern inline unsigned mqw__place(const mqw__check *check);
-extern inline bool mqw__read_dup(const mqw__reader *r);
-extern inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason);
-extern inline uint8_t mqw__read_reason(mqw__reader *r);
-extern inline void mqw__write_reason(mqw__writer *w, uint8_t reason);
-extern inline void mqw__write_header(mqw__writer *w, unsigned guess, size_t tail);
-
 /* ---- decoding ---- */
 
 int mqw__header_read_long(mqw_bytes in, mqw__header *out)

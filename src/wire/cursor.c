@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Cursors: the one copy of each inline function, called where the compiler does not inline it.
-#include "wire/cursor.h"
+// Where size counts: the one copy of each function of the cursors that is not inlined everywhere.
+#include "wire/packets.h"
+
+#ifdef __OPTIMIZE_SIZE__
 
 extern inline int mqw__vbi_peek(mqw_bytes in, uint32_t *value);
 extern inline mqw__reader mqw__reader_at(mqw__check *check, const uint8_t *at);
@@ -33,3 +35,16 @@ extern inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len,
 extern inline void mqw__write_text(mqw__writer *w, mqw_text text, const char *field);
 extern inline void mqw__write_packet_id(mqw__writer *w, uint16_t id);
 extern inline void mqw__writer_shift(mqw__writer *w, size_t from, size_t by);
+extern inline uint8_t mqw__type(const mqw__check *check);
+extern inline unsigned mqw__place(const mqw__check *check);
+extern inline bool mqw__read_dup(const mqw__reader *r);
+extern inline bool mqw__wrong_reason(const mqw__check *check, uint8_t reason);
+extern inline uint8_t mqw__read_reason(mqw__reader *r);
+extern inline void mqw__write_reason(mqw__writer *w, uint8_t reason);
+extern inline void mqw__write_header(mqw__writer *w, unsigned guess, size_t tail);
+extern inline void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out);
+extern inline void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_props *props);
+extern inline void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
+                                             const char *field);
+
+#endif

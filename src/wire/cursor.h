@@ -13,12 +13,12 @@
 #define MQW__COLD            __attribute__((cold, noinline))
 #define MQW__RARE(condition) __builtin_expect(!!(condition), 0)
 
-/* A cursor whose address is taken for a call must live in memory; so all calls are inlined, unless size
- * counts. */
+/* A cursor whose address is taken for a call must live in memory; so all calls are inlined. Where size
+ * counts, those that the compiler likes, and cursor.c has the others. */
 #ifdef __OPTIMIZE_SIZE__
 #define MQW__INLINE inline
 #else
-#define MQW__INLINE inline __attribute__((always_inline))
+#define MQW__INLINE static inline __attribute__((always_inline))
 #endif
 
 /* By what one packet is judged, and what came of it. */

@@ -89,11 +89,6 @@ static inline unsigned text_flaws(const property *row, mqw_text text)
     return found & (MQW__FLAWS_OF_TEXT | MQW__FLAW(RESPONSE_TOPIC));
 }
 
-extern inline void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out);
-extern inline void mqw__write_properties(mqw__writer *w, unsigned place, const mqw_props *props);
-extern inline void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
-                                             const char *field);
-
 /* ---- reading ---- */
 
 const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t *end, uint32_t *value,
