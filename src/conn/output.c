@@ -152,6 +152,15 @@ static void drop_first(mqw_config *config, mqw__queue *queue)
     chunk_free(config, gone);
 }
 
+/* Whether output that was above high_water has just fallen below low_water: the drain handler is due. */
+static bool has_drained(mqw_conn *conn)
+{
+    if (!(conn->flags & MQW__ABOVE_HIGH) || mqw_conn_waiting(conn) >= conn->config->options.low_water)
+        return false;
+    conn->flags = (uint16_t)((conn->flags & ~MQW__ABOVE_HIGH) | MQW__DRAINED);
+    return true;
+}
+
 int mqw_conn_written(mqw_conn *conn, size_t len)
 {
     mqw__queue *queue = &conn->output;
@@ -167,10 +176,7 @@ int mqw_conn_written(mqw_conn *conn, size_t len)
         len -= waiting;
         drop_first(conn->config, queue);
     }
-    if (!(conn->flags & MQW__ABOVE_HIGH) || mqw_conn_waiting(conn) >= conn->config->options.low_water)
-        return 0;
-    conn->flags = (uint16_t)((conn->flags & ~MQW__ABOVE_HIGH) | MQW__DRAINED);
-    return 1;
+    return has_drained(conn);
 }
 
 void mqw_conn_holding(mqw_conn *conn, uint32_t bytes)
@@ -178,6 +184,8 @@ void mqw_conn_holding(mqw_conn *conn, uint32_t bytes)
     mqw__extra *extra = bytes || conn->extra ? mqw__conn_extra(conn) : NULL;
     if (extra)
         extra->holding = bytes;
+    if (has_drained(conn) && conn->on_output)
+        conn->on_output(conn, conn->link);
 }
 
 size_t mqw_conn_waiting(const mqw_conn *conn)

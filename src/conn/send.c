@@ -447,6 +447,8 @@ int mqw_conn_send_raw(mqw_conn *conn, mqw_bytes bytes)
         return rc;
     if (!bytes.data && bytes.len)
         return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, 0, "bytes");
+    if (bytes.len > conn->config->options.max_output)
+        return mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, 0, "bytes");
     if (mqw_conn_waiting(conn) + bytes.len > conn->config->options.max_output)
         return MQW_E_BUSY;
     bool was_empty = conn->output.bytes == 0;
@@ -465,7 +467,8 @@ int mqw_conn_send_raw(mqw_conn *conn, mqw_bytes bytes)
 int mqw_conn_publish_shared(mqw_conn *conn, const mqw_publish *publish, mqw_shared *payload)
 {
     if (!publish || !payload)
-        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH, "payload");
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH,
+                                publish ? "payload" : "packet");
     mqw_publish with = *publish;
     with.payload = payload->bytes;
     with.payload_left = 0;
