@@ -102,8 +102,9 @@ enum {
     MQW_RETURN_ONLY = 1 /**< The call returns MQW_E_MISUSE; that is all. */
 };
 
-/** Hears of every packet and payload piece both ways, with its bytes on the wire (a sent piece of streamed
- * payload: packet NULL). `sent`: by us. May not call into the connection. */
+/** Hears of every packet and payload piece both ways, with its bytes on the wire. `sent`: by us. `packet`
+ * NULL: more bytes that we send: raw ones, a piece of a payload, a large payload behind its packet. May not
+ * call into the connection. */
 typedef void mqw_tap(mqw_conn *conn, bool sent, const mqw_packet *packet, mqw_bytes raw, void *ctx);
 
 /** Zero is the default of every field. Times are milliseconds, sizes bytes. */
@@ -119,13 +120,13 @@ typedef struct mqw_conn_options {
     /** The same at a server until it accepts a CONNECT; default 64 KiB, at most max_packet_size. */
     uint32_t max_first_packet;
     uint32_t stream_over; /**< A PUBLISH with a larger payload arrives in pieces; 0: never. */
-    /** With stream_over: most bytes kept of one packet; default stream_over + 1 MiB. */
+    /** With stream_over: most bytes kept of one packet; default stream_over + 1 MiB, at least stream_over. */
     uint32_t max_stored;
     uint32_t max_output; /**< Most bytes waiting to leave; default 16 MiB. */
     /** Above max_output for acknowledgements, pings and DISCONNECT; default 64 KiB. */
     uint32_t reserve;
     uint32_t high_water; /**< Default 64 KiB. */
-    uint32_t low_water;  /**< Default 16 KiB. */
+    uint32_t low_water;  /**< Default 16 KiB; at most high_water. */
     /** Most bytes that all connections of a configuration hold together; default 1 GiB. */
     uint64_t max_total;
     /** For the CONNECT to come (server), for the first answer to it (client); default 10 s. */
@@ -167,7 +168,7 @@ MQW_API void mqw_conn_free(mqw_conn *conn);
 /** Sets handlers (copied) and their context, also later, also inside a handler. MQW_E_NO_MEMORY: the old
  * ones stay. */
 MQW_API int mqw_conn_handle(mqw_conn *conn, const mqw_handlers *handlers, void *ctx);
-/** The same without a copy: `handlers`, not NULL, must outlive the connection. Never fails. */
+/** The same without a copy: `handlers` must outlive the connection; NULL: nobody hears. Never fails. */
 MQW_API void mqw_conn_handle_shared(mqw_conn *conn, const mqw_handlers *handlers, void *ctx);
 
 /* --- Bytes in, packets out ------------------------------------------------------------------------------ */
@@ -418,9 +419,9 @@ MQW_API mqw_text mqw_text_of(mqw_conn *conn, const mqw_packet *packet, mqw_part 
 
 /* --- For links: what pumps bytes between a stream and a connection -------------------------------------- */
 
-/** Attaches a link: its pointer, and what to call when output went from empty to not empty, when an error
- * waits to be told by mqw_conn_dispatch, or on resume. It may call mqw_conn_clock, nothing else. Both NULL:
- * detached. */
+/** Attaches a link: its pointer, and what to call when output went from empty to not empty, when an error or
+ * a drain waits to be told by mqw_conn_dispatch, or on resume. It may call mqw_conn_clock, nothing else. Both
+ * NULL: detached. */
 MQW_API void mqw_conn_set_link(mqw_conn *conn, void *link, void (*on_output)(mqw_conn *conn, void *link));
 /** The pointer of the link; NULL: none is attached. */
 MQW_API void *mqw_conn_link(const mqw_conn *conn);

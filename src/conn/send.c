@@ -106,12 +106,12 @@ static void *own_copy(mqw__sending *s)
     return &s->packet.connect;
 }
 
-/* Leaves reason string and user properties out. False: there are none. */
+/* Leaves out what only explains: reason string and user properties. False: there are none. */
 static bool strip(mqw__sending *s)
 {
     const uint64_t spare = MQW_BIT(reason_string) | MQW_BIT(user);
     const mqw_props *props = mqw__props_of(s->type, s->body);
-    if (s->type == MQW_PUBLISH || s->type == MQW_CONNECT || !props || !(props->has & spare))
+    if (!(MQW_IN_EXPLAINED >> s->type & 1) || !(props->has & spare))
         return false;
     size_t at = (size_t)((const char *)props - (const char *)s->body);
     ((mqw_props *)(void *)((char *)own_copy(s) + at))->has &= ~spare;
@@ -270,6 +270,13 @@ static int take(mqw_conn *conn, const mqw__sending *s, mqw__chunk *fresh, size_t
 
 /* ---- it is queued: what follows ---- */
 
+static void tell_tap_bytes(mqw_conn *conn, mqw_bytes bytes)
+{
+    const mqw_conn_options *o = &conn->config->options;
+    if (o->tap && bytes.len)
+        o->tap(conn, true, NULL, bytes, o->tap_ctx);
+}
+
 MQW__COLD static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes head, mqw_bytes payload)
 {
     const mqw_conn_options *o = &conn->config->options;
@@ -289,8 +296,8 @@ MQW__COLD static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes 
         packet.publish.payload = (mqw_bytes){NULL, 0};
     }
     o->tap(conn, true, &packet, head, o->tap_ctx);
-    if (payload.len && !s->open_end)
-        o->tap(conn, true, NULL, payload, o->tap_ctx);
+    if (!s->open_end)
+        tell_tap_bytes(conn, payload);
 }
 
 /* Output grew: it may have been empty, or be above high_water now. */
@@ -456,6 +463,7 @@ int mqw_conn_send_raw(mqw_conn *conn, mqw_bytes bytes)
     if (rc < 0)
         return rc;
     conn->bytes_queued += bytes.len;
+    tell_tap_bytes(conn, bytes);
     wake_link(conn, was_empty);
     conn->last_sent = (uint32_t)conn->now;
     wake(conn, was_empty);
@@ -478,7 +486,8 @@ int mqw_conn_publish_shared(mqw_conn *conn, const mqw_publish *publish, mqw_shar
 int mqw_conn_publish_begin(mqw_conn *conn, const mqw_publish *publish, uint32_t payload_size)
 {
     if (!publish || (conn->flags & MQW__STREAM_OUT) || payload_size > MQW_LENGTH_MAX)
-        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH, "payload");
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, MQW_PUBLISH,
+                                publish ? "payload" : "packet");
     mqw__extra *extra = mqw__conn_extra(conn);
     if (!extra)
         return MQW_E_NO_MEMORY;
@@ -511,8 +520,7 @@ int mqw_conn_publish_write(mqw_conn *conn, mqw_bytes piece)
         return rc;
     conn->extra->out_left -= (uint32_t)piece.len;
     conn->bytes_queued += piece.len;
-    if (conn->config->options.tap && piece.len)
-        conn->config->options.tap(conn, true, NULL, piece, conn->config->options.tap_ctx);
+    tell_tap_bytes(conn, piece);
     wake_link(conn, was_empty);
     conn->last_sent = (uint32_t)conn->now;
     wake(conn, was_empty);
