@@ -49,13 +49,12 @@ static void reject_send(tool_console *console, mqw_conn *conn, int result)
 {
     char why[512];
     mqw_error error;
-    bool reasoned = result == MQW_E_MISUSE || result == MQW_E_REFUSED || result == MQW_E_QUOTA ||
-                    result == MQW_E_TOO_LARGE;
-    if (reasoned && mqw_conn_refusal(conn, &error))
+    bool ours = result == MQW_E_MISUSE || result == MQW_E_REFUSED;
+    if ((ours || result == MQW_E_QUOTA || result == MQW_E_TOO_LARGE) && mqw_conn_refusal(conn, &error))
         mqw_error_print(why, sizeof(why), &error);
     else
         snprintf(why, sizeof(why), "%s", mqw_strerror(result));
-    reject(console, result == MQW_E_MISUSE ? TOOL_USAGE : TOOL_DIFFERS, why);
+    reject(console, ours ? TOOL_USAGE : TOOL_DIFFERS, why);
 }
 
 // The peer that a line is for; NULL: it was told that there is none.
@@ -182,8 +181,14 @@ static void do_abort(tool_console *console, tool_peer *peer, mqw_text arguments)
 static void send_raw(tool_console *console, tool_peer *peer, mqw_bytes bytes)
 {
     int result = mqw_conn_send_raw(peer->conn, bytes);
+    tool_origin origin = {.peer = peer_shown(peer),
+                          .who = console->ours,
+                          .version = mqw_conn_version(peer->conn),
+                          .live = true};
     if (result < 0)
         reject_send(console, peer->conn, result);
+    else
+        show_raw(&console->show, &origin, bytes);
 }
 
 static void do_hex(tool_console *console, tool_peer *peer, mqw_text arguments)

@@ -40,7 +40,8 @@ static const char codes[] =
     "  0  all went well\n"
     "  1  the answer is no: a malformed packet, a peer that breaks the rules, or that\n"
     "     differs from the transcript\n"
-    "  2  the command line, or a line of a script, is not understood\n"
+    "  2  the command line, or a line of a script, is not understood or\n"
+    "     may not be said\n"
     "  3  no connection, no listener, no such file\n"
     "  4  the stream or the system failed midway\n";
 

@@ -146,7 +146,8 @@ static void print_packet(tool_show *show, const tool_origin *origin, const mqw_p
         print_painted(show, line, paint_of(origin->who));
     else
         fprintf(show->out, "%s\n", line.data);
-    print_violations(show, origin, packet);
+    if (!origin->live) // else they come as events of their own
+        print_violations(show, origin, packet);
     if (show->bytes && origin->live && raw.data)
         print_bytes(show, raw);
 }

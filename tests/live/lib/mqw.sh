@@ -66,7 +66,7 @@ json() {
 }
 
 # start NAME COMMAND...: in the background; waits for its line `listening on ADDRESS`, sets $address and $child. All it
-# prints goes to $scratch/NAME.
+# prints goes to $scratch/NAME.log.
 start() {
     name=$1
     shift
@@ -76,7 +76,7 @@ start() {
     children="$children $child"
     exec 3<"$scratch/$name.pipe"
     IFS= read -r first <&3 || first=
-    { echo "$first"; cat; } <&3 >"$scratch/$name" &
+    { echo "$first"; cat; } <&3 >"$scratch/$name.log" &
     exec 3<&-
     address=${first#listening on }
     [ "$address" != "$first" ] || { fail "$name: $first"; finish; }
