@@ -55,29 +55,37 @@ typedef enum mqw_role {
 
 /* clang-format off */
 
-/** A set of packet types is a 16-bit mask, bit number = packet type; bit 0 stands for the will inside CONNECT. */
-#define MQW_IN_WILL        0x0001
-#define MQW_IN_CONNECT     0x0002
-#define MQW_IN_CONNACK     0x0004
-#define MQW_IN_PUBLISH     0x0008
-#define MQW_IN_PUBACK      0x0010
-#define MQW_IN_PUBREC      0x0020
-#define MQW_IN_PUBREL      0x0040
-#define MQW_IN_PUBCOMP     0x0080
-#define MQW_IN_SUBSCRIBE   0x0100
-#define MQW_IN_SUBACK      0x0200
-#define MQW_IN_UNSUBSCRIBE 0x0400
-#define MQW_IN_UNSUBACK    0x0800
-#define MQW_IN_PINGREQ     0x1000
-#define MQW_IN_PINGRESP    0x2000
-#define MQW_IN_DISCONNECT  0x4000
-#define MQW_IN_AUTH        0x8000
-#define MQW_IN_NONE        0x0000
-#define MQW_IN_MESSAGE     (MQW_IN_PUBLISH | MQW_IN_WILL)
-#define MQW_IN_OPENING     (MQW_IN_CONNECT | MQW_IN_CONNACK)
+/**
+ * @name Sets of packet types
+ * A 16-bit mask: bit number = packet type; bit 0 stands for the will inside CONNECT.
+ */
+/**@{*/
+#define MQW_IN_NONE        0x0000 /**< No packet. */
+#define MQW_IN_WILL        0x0001 /**< The will inside CONNECT. */
+#define MQW_IN_CONNECT     0x0002 /**< CONNECT */
+#define MQW_IN_CONNACK     0x0004 /**< CONNACK */
+#define MQW_IN_PUBLISH     0x0008 /**< PUBLISH */
+#define MQW_IN_PUBACK      0x0010 /**< PUBACK */
+#define MQW_IN_PUBREC      0x0020 /**< PUBREC */
+#define MQW_IN_PUBREL      0x0040 /**< PUBREL */
+#define MQW_IN_PUBCOMP     0x0080 /**< PUBCOMP */
+#define MQW_IN_SUBSCRIBE   0x0100 /**< SUBSCRIBE */
+#define MQW_IN_SUBACK      0x0200 /**< SUBACK */
+#define MQW_IN_UNSUBSCRIBE 0x0400 /**< UNSUBSCRIBE */
+#define MQW_IN_UNSUBACK    0x0800 /**< UNSUBACK */
+#define MQW_IN_PINGREQ     0x1000 /**< PINGREQ */
+#define MQW_IN_PINGRESP    0x2000 /**< PINGRESP */
+#define MQW_IN_DISCONNECT  0x4000 /**< DISCONNECT */
+#define MQW_IN_AUTH        0x8000 /**< AUTH */
+#define MQW_IN_MESSAGE     (MQW_IN_PUBLISH | MQW_IN_WILL)    /**< What carries a message. */
+#define MQW_IN_OPENING     (MQW_IN_CONNECT | MQW_IN_CONNACK) /**< What opens a connection. */
+/** What acknowledges a PUBLISH. */
 #define MQW_IN_ACKS        (MQW_IN_PUBACK | MQW_IN_PUBREC | MQW_IN_PUBREL | MQW_IN_PUBCOMP)
+/** In what a server can explain itself with a reason string. */
 #define MQW_IN_EXPLAINED   (MQW_IN_CONNACK | MQW_IN_ACKS | MQW_IN_SUBACK | MQW_IN_UNSUBACK | MQW_IN_DISCONNECT | MQW_IN_AUTH)
+/** Every packet that has properties, and the will. */
 #define MQW_IN_ALL         (0xFFFF & ~(MQW_IN_PINGREQ | MQW_IN_PINGRESP))
+/**@}*/
 
 /**
  * Properties of 5.0: id, field, wire type, packets in which a client may send it, packets in which a server may,
@@ -119,8 +127,9 @@ typedef enum mqw_role {
 /** Largest packet, its fixed header included. */
 #define MQW_PACKET_MAX 268435460u
 
-/** Who uses a reason code in DISCONNECT, kept apart only to make the rows below readable. */
+/** What answers a PUBLISH. */
 #define MQW_IN_PUBS (MQW_IN_PUBACK | MQW_IN_PUBREC)
+/** What answers a list of filters. */
 #define MQW_IN_SUBS (MQW_IN_SUBACK | MQW_IN_UNSUBACK)
 
 /** Reason codes of 5.0: value, NAME, packets in which a client may use it, packets in which a server may, text. */
