@@ -169,7 +169,7 @@ static inline int take_plain_ack(mqw_bytes in, mqw_packet *out)
 
 int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error *why)
 {
-    if (is_plain_ack(codec, in))
+    if (MQW__QUICK && is_plain_ack(codec, in))
         return take_plain_ack(in, out);
     if (in.len < 2)
         return 0;

@@ -24,15 +24,13 @@ int mqw__judge(const mqw_policy *policy, uint8_t version, mqw_rule rule)
     const mqw__rule_row *row = mqw__rule((int)rule);
     if (version < row->since || version > row->until)
         return 0;
-    if (row->standing == MQW__ALWAYS)
-        return 2;
-    if (policy && mqw_rule_in(&policy->refuse, rule))
-        return 2;
-    if (policy && mqw_rule_in(&policy->report, rule))
-        return 1;
-    if (policy && mqw_rule_in(&policy->ignore, rule))
-        return 0;
-    return row->standing == MQW__REFUSE ? 2 : 0;
+    if (policy && row->standing != MQW__ALWAYS) {
+        const mqw_rule_set *const sets[] = {&policy->ignore, &policy->report, &policy->refuse};
+        for (int verdict = 2; verdict >= 0; verdict--)
+            if (mqw_rule_in(sets[verdict], rule))
+                return verdict;
+    }
+    return row->standing == MQW__IGNORE ? 0 : 2;
 }
 
 bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, const char *field)
@@ -67,9 +65,9 @@ bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, cons
 
 /* ---- errors ---- */
 
-static int fault_code(uint8_t reason)
+static int fault_code(const mqw__rule_row *row)
 {
-    switch (reason) {
+    switch (row->reason) {
     case MQW_REASON_MALFORMED_PACKET: return MQW_E_MALFORMED;
     case MQW_REASON_PACKET_TOO_LARGE: return MQW_E_TOO_LARGE;
     default: return MQW_E_PROTOCOL;
@@ -87,33 +85,41 @@ static int refusal_code(const mqw__rule_row *row)
     }
 }
 
-MQW__COLD static int explain(mqw_error *why, mqw_error what)
+/* What can be said of a fault and of a refusal. */
+MQW__COLD static int explain(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type,
+                             bool by_peer)
 {
-    what.reason = mqw__rule(what.rule)->reason;
-    if (why)
-        *why = what;
-    return what.code;
+    const mqw__rule_row *row = mqw__rule((int)rule);
+    int code = by_peer ? fault_code(row) : refusal_code(row);
+    if (why) {
+        memset(why, 0, sizeof *why);
+        why->code = code;
+        why->reason = row->reason;
+        why->type = type;
+        why->rule = (uint8_t)rule;
+        why->version = mqw__version(codec);
+        why->by_peer = by_peer;
+    }
+    return code;
 }
 
 int mqw__fault(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type, uint64_t offset,
                const char *field)
 {
-    return explain(why, (mqw_error){.code = fault_code(mqw__rule((int)rule)->reason),
-                                    .type = type,
-                                    .rule = (uint8_t)rule,
-                                    .version = mqw__version(codec),
-                                    .by_peer = true,
-                                    .offset = offset,
-                                    .field = field});
+    int code = explain(why, codec, rule, type, true);
+    if (why) {
+        why->offset = offset;
+        why->field = field;
+    }
+    return code;
 }
 
 int mqw__refusal(mqw_error *why, const mqw_codec *codec, mqw_rule rule, uint8_t type, const char *field)
 {
-    return explain(why, (mqw_error){.code = refusal_code(mqw__rule((int)rule)),
-                                    .type = type,
-                                    .rule = (uint8_t)rule,
-                                    .version = mqw__version(codec),
-                                    .field = field});
+    int code = explain(why, codec, rule, type, false);
+    if (why)
+        why->field = field;
+    return code;
 }
 
 /* ---- reason codes ---- */
@@ -132,25 +138,23 @@ static const reason_row reasons[] = {
 #undef X
 };
 
-static bool reason_ok_5(unsigned place, uint8_t sender, uint8_t reason)
+static bool reason_ok_5(unsigned type, uint8_t sender, unsigned reason)
 {
-    if (reason >= 0x20 && reason < 0x80)
-        return false;
-    unsigned slot = REASON_SLOT((unsigned)reason);
-    if (slot >= sizeof reasons / sizeof *reasons)
+    unsigned slot = REASON_SLOT(reason);
+    if ((reason >= 0x20 && reason < 0x80) || slot >= sizeof reasons / sizeof *reasons)
         return false;
     unsigned allowed = 0;
     if (sender != MQW_SERVER)
         allowed |= reasons[slot].client;
     if (sender != MQW_CLIENT)
         allowed |= reasons[slot].server;
-    return (allowed & place) != 0;
+    return (allowed >> type & 1) != 0;
 }
 
 bool mqw__reason_ok(uint8_t version, uint8_t type, uint8_t sender, uint8_t reason)
 {
     if (version == MQW_5_0)
-        return reason_ok_5(1u << type, sender, reason);
+        return reason_ok_5(type, sender, reason);
     if (type == MQW_CONNACK)
         return reason <= 5;
     if (type == MQW_SUBACK)
@@ -160,7 +164,7 @@ bool mqw__reason_ok(uint8_t version, uint8_t type, uint8_t sender, uint8_t reaso
 
 uint8_t mqw__reason_or(uint8_t type, uint8_t sender, uint8_t wanted, uint8_t otherwise)
 {
-    return reason_ok_5(1u << type, sender, wanted) ? wanted : otherwise;
+    return reason_ok_5(type, sender, wanted) ? wanted : otherwise;
 }
 
 mqw_rule mqw__reason_rule(uint8_t type)
