@@ -111,11 +111,8 @@ MQW__COLD static int fault_at(mqw_conn *conn, mqw_error *why, uint64_t start, co
 /* Remembers the acknowledgement that goes out when the program has had the packet. */
 static int plan_ack(mqw_conn *conn, uint8_t type, uint16_t packet_id)
 {
-    mqw__extra *extra = mqw__conn_extra(conn);
-    if (!extra)
-        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
-    extra->ack_type = type;
-    extra->ack_id = packet_id;
+    conn->ack_type = (uint16_t)(type & 15u);
+    conn->ack_id = packet_id;
     conn->flags |= MQW__ACK_DUE;
     return 1;
 }
@@ -138,9 +135,9 @@ static int plan_answer(mqw_conn *conn, const mqw_packet *packet)
 
 static int answer_now(mqw_conn *conn)
 {
-    mqw_ack ack = {.packet_id = conn->extra->ack_id};
+    mqw_ack ack = {.packet_id = conn->ack_id};
     conn->flags &= (uint16_t)~MQW__ACK_DUE;
-    if (mqw__conn_queue(conn, conn->extra->ack_type, &ack, NULL, false) == MQW_E_NO_MEMORY)
+    if (mqw__conn_queue(conn, conn->ack_type, &ack, NULL, false) == MQW_E_NO_MEMORY)
         return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
     return conn->flags & MQW__FAULTED ? conn->blame.code : 0;
 }
@@ -203,8 +200,8 @@ static inline bool needs_no_trial(const mqw_conn *conn, uint8_t first)
     return conn->state == MQW_STATE_OPEN && (conn->version != MQW_5_0 || (first & 15) == 0);
 }
 
-static inline int decode(mqw_conn *conn, mqw__header header, const uint8_t *at, mqw_packet *out,
-                         uint64_t start)
+static inline __attribute__((always_inline)) int decode(mqw_conn *conn, mqw__header header, const uint8_t *at,
+                                                        mqw_packet *out, uint64_t start)
 {
     if (MQW__QUICK && needs_no_trial(conn, header.first) &&
         mqw__plain_publish(conn->version, header, at + header.size, out))
@@ -388,7 +385,7 @@ static MQW__APART int prepare(mqw_conn *conn, mqw_bytes *in)
 /* Whether `in` starts with a packet that can be decoded where it lies. */
 static inline bool whole(mqw_conn *conn, mqw_bytes in, mqw__header header)
 {
-    return header.size && conn->stash_len == 0 && in.len - header.size >= header.length &&
+    return header.size && in.len - header.size >= header.length &&
            header.size + header.length <= conn->ours.max_packet && header.length <= conn->config->whole;
 }
 
@@ -414,7 +411,9 @@ int mqw_conn_recv(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
         if (conn->flags & MQW__STREAM_IN)
             return next_piece(conn, in, out);
     }
-    mqw__header header = mqw__header_at(*in);
+    mqw__header header = {0, 0, 0};
+    if (conn->stash_len == 0)
+        header = mqw__header_at(*in);
     if (!whole(conn, *in, header))
         return recv_cut(conn, in, out);
     uint32_t total = header.size + header.length;

@@ -7,7 +7,7 @@
 #include "mqwire/conn.h"
 #include "wire/codec.h"
 
-#define MQW__COLD __attribute__((cold, noinline))
+#define MQW__COLD  __attribute__((cold, noinline))
 #define MQW__APART __attribute__((noinline)) /* keeps a short way short */
 
 /* A stretch of output: bytes that wait in it, or bytes of somebody else's that it refers to. */
@@ -19,7 +19,11 @@ typedef struct mqw__chunk {
     uint8_t data[];
 } mqw__chunk;
 
-enum { MQW__CHUNK_SIZE = 4096, MQW__CHUNK_ROOM = MQW__CHUNK_SIZE - (int)sizeof(mqw__chunk), MQW__SPARE_CHUNKS = 64 };
+enum {
+    MQW__CHUNK_SIZE = 4096,
+    MQW__CHUNK_ROOM = MQW__CHUNK_SIZE - (int)sizeof(mqw__chunk),
+    MQW__SPARE_CHUNKS = 64
+};
 
 /* Bytes that wait to leave, in order. They never move. */
 typedef struct mqw__queue {
@@ -62,31 +66,32 @@ enum {
     MQW__NO_SHARED = 0x0100,
     MQW__NO_SUBSCRIPTION_IDS = 0x0200,
     MQW__MAX_QOS_0 = 0x0400,
-    MQW__MAX_QOS_1 = 0x0800
+    MQW__MAX_QOS_1 = 0x0800,
+    MQW__AGREED = 0x0FFF
 };
 
 /* Where a connection itself stands. */
 enum {
-    MQW__FAULTED = 0x0001,     /* the peer's fault ended it */
-    MQW__FAULT_TOLD = 0x0002,  /* the error handler has heard of it */
-    MQW__DEAF = 0x0004,        /* what still comes is thrown away: we ended it, or nobody knows its version */
-    MQW__PEER_ENDED = 0x0008,  /* the peer sent DISCONNECT or a refusal: sends are closed */
-    MQW__SHUT = 0x0010,        /* the program closes */
+    MQW__FAULTED = 0x0001,    /* the peer's fault ended it */
+    MQW__FAULT_TOLD = 0x0002, /* the error handler has heard of it */
+    MQW__DEAF = 0x0004,       /* what still comes is thrown away: we ended it, or nobody knows its version */
+    MQW__PEER_ENDED = 0x0008, /* the peer sent DISCONNECT or a refusal: sends are closed */
+    MQW__SHUT = 0x0010,       /* the program closes */
     MQW__PAUSED = 0x0020,
-    MQW__IN_STASH = 0x0040,    /* the packet given last lies in the stash */
-    MQW__STREAM_IN = 0x0080,   /* pieces of a payload are coming */
-    MQW__STREAM_OUT = 0x0100,  /* pieces of a payload are being sent */
+    MQW__IN_STASH = 0x0040,   /* the packet given last lies in the stash */
+    MQW__STREAM_IN = 0x0080,  /* pieces of a payload are coming */
+    MQW__STREAM_OUT = 0x0100, /* pieces of a payload are being sent */
     MQW__ABOVE_HIGH = 0x0200,
-    MQW__DRAINED = 0x0400,     /* the drain handler is due */
-    MQW__MISUSED = 0x0800,     /* the error handler is due to hear of misuse */
+    MQW__DRAINED = 0x0400, /* the drain handler is due */
+    MQW__MISUSED = 0x0800, /* the error handler is due to hear of misuse */
     MQW__OWN_HANDLERS = 0x1000,
-    MQW__FREED = 0x2000,       /* inside dispatch: free it afterwards */
-    MQW__PING_OUT = 0x4000,    /* a PINGREQ waits for an answer */
-    MQW__ACK_DUE = 0x8000      /* an acknowledgement is due once the program has had the packet */
+    MQW__FREED = 0x2000,    /* inside dispatch: free it afterwards */
+    MQW__PING_OUT = 0x4000, /* a PINGREQ waits for an answer */
+    MQW__ACK_DUE = 0x8000   /* an acknowledgement is due once the program has had the packet */
 };
 
 /* While one of these is set recv takes the long way. */
-#define MQW__RECV_SLOW                                                                                       \
+#define MQW__RECV_SLOW \
     (MQW__FAULTED | MQW__DEAF | MQW__SHUT | MQW__PAUSED | MQW__IN_STASH | MQW__STREAM_IN | MQW__ACK_DUE)
 
 /* A fault, a refusal or a misuse, without the room that mqw_error takes. */
@@ -114,17 +119,15 @@ typedef struct mqw__extra {
     mqw__aliases alias_in, alias_out;
     char *auth_method;
     uint32_t auth_method_len;
-    uint32_t in_total, in_left;   /* payload that comes in pieces */
-    uint32_t out_left;            /* payload that goes in pieces */
-    uint32_t holding;             /* bytes that layers below hold */
+    uint32_t in_total, in_left; /* payload that comes in pieces */
+    uint32_t out_left;          /* payload that goes in pieces */
+    uint32_t holding;           /* bytes that layers below hold */
     uint16_t in_packet_id;
-    uint16_t ack_id;              /* what is due with MQW__ACK_DUE */
-    uint8_t ack_type;
     uint8_t in_qos;
     uint8_t encoding;
-    uint8_t carry_len, carry[4];  /* an encoded character cut in two between pieces */
-    mqw__queue later;             /* packets behind a payload that goes in pieces */
-    char *text;                   /* what mqw_text_of made last */
+    uint8_t carry_len, carry[4]; /* an encoded character cut in two between pieces */
+    mqw__queue later;            /* packets behind a payload that goes in pieces */
+    char *text;                  /* what mqw_text_of made last */
     size_t text_cap;
     uint64_t fault_offset;
     const char *fault_field, *refusal_field;
@@ -149,7 +152,10 @@ struct mqw_conn {
     mqw__side ours, theirs;
     mqw__extra *extra;
     uint16_t keep_alive;
-    uint16_t agreed, flags;
+    uint16_t agreed : 12;  /* MQW__CLEAN_START … */
+    uint16_t ack_type : 4; /* what is due with MQW__ACK_DUE */
+    uint16_t ack_id;
+    uint16_t flags;   /* MQW__FAULTED … */
     mqw__blame blame; /* the fault, or else the last refusal */
     uint8_t role, version, state;
     uint8_t depth; /* dispatches under way */
@@ -159,7 +165,8 @@ struct mqw_conn {
 mqw__extra *mqw__conn_extra(mqw_conn *conn); /* NULL: no memory */
 int mqw__conn_fault(mqw_conn *conn, const mqw_error *error);
 /* The same for a rule that was broken; `code` 0: the one that belongs to the rule. */
-int mqw__conn_fault_in(mqw_conn *conn, mqw_rule rule, int code, unsigned type, uint64_t offset, const char *field);
+int mqw__conn_fault_in(mqw_conn *conn, mqw_rule rule, int code, unsigned type, uint64_t offset,
+                       const char *field);
 int mqw__conn_fault_by_rule(mqw_conn *conn, mqw_rule rule, int code);
 void mqw__conn_destroy(mqw_conn *conn);
 void mqw__conn_explain(const mqw_conn *conn, mqw__blame blame, mqw_error *out);
@@ -188,8 +195,8 @@ static inline void mqw__config_let_go(mqw_config *config, size_t bytes)
 void mqw__input_clear(mqw_conn *conn);
 
 /* send.c */
-/* Queues a packet. `body`: the member of mqw_packet for the type. `shared`: its payload, or NULL. `typed`: broken field
- * rules are the program's own doing. */
+/* Queues a packet. `body`: the member of mqw_packet for the type. `shared`: its payload, or NULL. `typed`:
+ * broken field rules are the program's own doing. */
 int mqw__conn_queue(mqw_conn *conn, int type, const void *body, mqw_shared *shared, bool typed);
 /* Queues what a peer has to hear at the end, without any trial. */
 int mqw__conn_reply(mqw_conn *conn, int type, const void *body);

@@ -37,7 +37,8 @@ static bool publish_allowed(const mqw_conn *conn, mqw__trial *trial, const mqw_p
     bool client = trial->sender == MQW_CLIENT;
     const mqw__side *acceptor = mqw__conn_acceptor(conn, (mqw_role)trial->sender);
     if (publish->qos && acceptor->in_flight >= acceptor->receive_maximum &&
-        mqw__trial_breaks(conn, trial, client ? MQW_RULE_RECEIVE_MAXIMUM_SERVER : MQW_RULE_RECEIVE_MAXIMUM_CLIENT,
+        mqw__trial_breaks(conn, trial,
+                          client ? MQW_RULE_RECEIVE_MAXIMUM_SERVER : MQW_RULE_RECEIVE_MAXIMUM_CLIENT,
                           "packet_id"))
         return false;
     if (client && (conn->agreed & (MQW__MAX_QOS_0 | MQW__MAX_QOS_1)) &&
@@ -137,7 +138,7 @@ static void learn_connect(mqw_conn *conn, const mqw_connect *connect, bool ours)
     agreed |= mqw_value(props, request_problem_info) == 0 ? MQW__NO_PROBLEM_INFO : 0;
     agreed |= mqw_value(props, request_response_info) != 0 ? MQW__RESPONSE_INFO : 0;
     agreed |= mqw_has(props, auth_method) ? MQW__AUTH_METHOD : 0;
-    conn->agreed = (uint16_t)agreed;
+    conn->agreed = agreed & MQW__AGREED;
     if (mqw_has(props, auth_method))
         keep_auth_method(conn, props->auth_method);
 }
@@ -158,12 +159,14 @@ static void learn_connack(mqw_conn *conn, const mqw_connack *connack, bool ours)
     agreed |= mqw_value(props, wildcards_available) ? 0 : MQW__NO_WILDCARDS;
     agreed |= mqw_value(props, shared_available) ? 0 : MQW__NO_SHARED;
     agreed |= mqw_value(props, subscription_ids_available) ? 0 : MQW__NO_SUBSCRIPTION_IDS;
-    agreed |= mqw_value(props, maximum_qos) == 0 ? MQW__MAX_QOS_0 : mqw_value(props, maximum_qos) == 1 ? MQW__MAX_QOS_1 : 0;
-    conn->agreed = (uint16_t)agreed;
+    agreed |= mqw_value(props, maximum_qos) == 0   ? MQW__MAX_QOS_0
+              : mqw_value(props, maximum_qos) == 1 ? MQW__MAX_QOS_1
+                                                   : 0;
+    conn->agreed = agreed & MQW__AGREED;
 }
 
-/* A PUBLISH that is to be acknowledged takes a place in the quota of the side that it goes to; the acknowledgement that
- * ends it gives the place back (section 4.9). */
+/* A PUBLISH that is to be acknowledged takes a place in the quota of the side that it goes to; the
+ * acknowledgement that ends it gives the place back (section 4.9). */
 static void count_in_flight(mqw_conn *conn, bool ours, int type, const void *body)
 {
     mqw__side *acceptor = ours ? &conn->theirs : &conn->ours;
