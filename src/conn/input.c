@@ -269,28 +269,32 @@ static int too_large(mqw_conn *conn, uint8_t type, uint64_t start)
     return mqw__conn_fault_in(conn, rule, 0, type, start, "length");
 }
 
+/* All of a packet of that size, if so much may be kept. */
+static int64_t all_of(const mqw_conn *conn, uint32_t total)
+{
+    return total > conn->config->options.max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
+}
+
 /* How much of the packet must be in the stash before something can be made of it; sets *head when its payload
  * is to come in pieces. Negative: fault. */
-static int64_t wanted(mqw_conn *conn, const mqw__header *header, uint32_t *head)
+static int64_t wanted(const mqw_conn *conn, const mqw__header *header, uint32_t *head)
 {
-    const mqw_conn_options *o = &conn->config->options;
     uint32_t total = header->size + header->length;
     *head = 0;
     if (header->first >> 4 != MQW_PUBLISH || header->length <= conn->config->whole)
-        return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
+        return all_of(conn, total);
     if (conn->stash_len < header->size)
         return header->size;
     mqw_bytes body = {conn->stash + header->size, conn->stash_len - header->size};
     uint32_t need;
     int rc = mqw__publish_head_size(conn->version, header, body, &need);
     if (rc < 0)
-        return total > o->max_stored ? MQW_E_TOO_LARGE
-                                     : (int64_t)total; /* decoding it whole says what is wrong */
-    if (need > o->max_stored)
+        need = (uint32_t)body.len; /* decoding what is there says what is wrong */
+    else if (header->size + need > conn->config->options.max_stored)
         return MQW_E_TOO_LARGE;
-    if (rc == 1 && header->length - need <= conn->config->whole)
-        return total > o->max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
-    if (rc == 1)
+    else if (rc == 1 && header->length - need <= conn->config->whole)
+        return all_of(conn, total);
+    if (rc != 0)
         *head = need;
     return (int64_t)header->size + need;
 }
@@ -442,31 +446,36 @@ int mqw_conn_end(mqw_conn *conn)
 
 /* ---- reading straight into the stash ---- */
 
+/* Where the room for the packet in the stash ends: what comes behind it belongs to the next one. */
+static uint32_t room_end(const mqw_conn *conn)
+{
+    mqw__header header = mqw__header_at((mqw_bytes){conn->stash, conn->stash_len});
+    uint32_t total = header.size + header.length;
+    uint32_t end = total < conn->stash_cap ? total : conn->stash_cap;
+    return end > conn->stash_len ? end : conn->stash_len;
+}
+
 int mqw_conn_room(mqw_conn *conn, uint8_t **at)
 {
-    if ((conn->flags & MQW__RECV_SLOW) || conn->stash_len < 5)
-        return 0;
-    mqw__header header;
-    if (mqw__header_read((mqw_bytes){conn->stash, conn->stash_len}, &header) <= 0)
-        return 0;
+    mqw__header header = mqw__header_at((mqw_bytes){conn->stash, conn->stash_len});
     uint32_t total = header.size + header.length, head;
-    int64_t want = wanted(conn, &header, &head);
-    if (want != total || total - conn->stash_len < ROOM_WORTH)
+    if ((conn->flags & MQW__RECV_SLOW) || total < conn->stash_len + ROOM_WORTH ||
+        wanted(conn, &header, &head) != total)
         return 0;
-    if (conn->stash_cap - conn->stash_len < ROOM_WORTH) {
+    if (room_end(conn) - conn->stash_len < ROOM_WORTH) {
         uint32_t cap = conn->stash_cap * 2 > ROOM_FIRST ? conn->stash_cap * 2 : ROOM_FIRST;
         int rc = stash_resize(conn, cap < total ? cap : total);
         if (rc < 0)
             return rc;
     }
     *at = conn->stash + conn->stash_len;
-    return (int)(conn->stash_cap - conn->stash_len);
+    return (int)(room_end(conn) - conn->stash_len);
 }
 
 int mqw_conn_filled(mqw_conn *conn, size_t len)
 {
-    if (len > conn->stash_cap - conn->stash_len)
-        return MQW_E_MISUSE;
+    if (len > room_end(conn) - conn->stash_len)
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, 0, "len");
     conn->stash_len += (uint32_t)len;
     conn->bytes_received += len;
     conn->partial += (uint32_t)len;
