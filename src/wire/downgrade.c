@@ -91,7 +91,7 @@ static bool has_options(mqw_list filters)
 {
     mqw_filter filter;
     while (mqw_next_filter(&filters, &filter))
-        if (filter.no_local || filter.retain_as_published || filter.retain_handling)
+        if (filters.wire.data[-1] & ~3) /* the options of the item that was just taken off */
             return true;
     return false;
 }

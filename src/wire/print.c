@@ -232,11 +232,17 @@ static uint32_t number_at(unsigned kind, const uint8_t *at)
     switch (kind) {
     case MQW__FLAG:
     case MQW__U8:
+    case MQW__VERSION:
     case MQW__REASON: return *at;
-    case MQW__VERSION: return *at ? *at : MQW_3_1_1;
     case MQW__U16: memcpy(&half, at, sizeof(half)); return half;
     default: memcpy(&word, at, sizeof(word)); return word;
     }
+}
+
+// 0 stands for 3.1.1, but for a level that nobody knows it stands for itself.
+static void put_version(printer *p, uint8_t version)
+{
+    mqw__put_number(&p->out, version || p->packet->connect.unsupported ? version : MQW_3_1_1);
 }
 
 static void put_value(printer *p, unsigned kind, const uint8_t *at)
@@ -249,6 +255,7 @@ static void put_value(printer *p, unsigned kind, const uint8_t *at)
     case MQW__BLOB: put_view(p, view_at(at), false); break;
     case MQW__SECRET: put_secret(p, view_at(at)); break;
     case MQW__REASONS: put_reasons(p, view_at(at)); break;
+    case MQW__VERSION: put_version(p, *at); break;
     default: mqw__put_number(&p->out, number_at(kind, at)); break;
     }
 }

@@ -132,6 +132,18 @@ static void subscriptions(void **state)
                "UNSUBSCRIBE packet_id=6 dup filter=\"a\"");
 }
 
+// A tolerant policy lets reserved bits of the options in; they go with the rest of them.
+static void reserved_options(void **state)
+{
+    (void)state;
+    uint8_t room[8];
+    mqw_packet p = {.type = MQW_SUBSCRIBE};
+    p.subscribe.packet_id = 6;
+    p.subscribe.filters.wire = (mqw_bytes){(const uint8_t *)"\0\1a\x42", 4};
+    assert_int_equal(mqw_packet_downgrade(&p, 4, MQW_CLIENT, room, sizeof room), 4);
+    assert_memory_equal(p.subscribe.filters.wire.data, "\0\1a\2", 4);
+}
+
 // Nothing is written when nothing has to be; else at most what the filters take.
 static void room_for_filters(void **state)
 {
@@ -233,6 +245,7 @@ int main(void)
         cmocka_unit_test(connects),         cmocka_unit_test(protocol_name),
         cmocka_unit_test(connacks),         cmocka_unit_test(publishes),
         cmocka_unit_test(acknowledgements), cmocka_unit_test(subscriptions),
+        cmocka_unit_test(reserved_options),
         cmocka_unit_test(room_for_filters), cmocka_unit_test(subscription_answers),
         cmocka_unit_test(farewells),        cmocka_unit_test(arguments),
         cmocka_unit_test(random_packets),

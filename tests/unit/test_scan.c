@@ -25,6 +25,8 @@ static const char *const canonical_lines[] = {
     "will.qos=1 will.retain username=\"u\" password=0x0c0d0e",
     "CONNECT version=3 bridge client_id=\"\"",
     "CONNECT version=200 unsupported",
+    "CONNECT version=0 unsupported",
+    "CONNECT version=12 unsupported flags=0x02 length=23",
     "CONNECT version=4 protocol_name=\"MQIsdp\" client_id=\"\" username=\"\" password=\"\"",
     "CONNECT version=5 client_id=\"c\" will.topic=\"\" will.payload=\"\" will.payload_format=1 "
     "will.message_expiry=4294967295 will.content_type=\"t\" will.response_topic=\"r\" will.correlation_data=0x00 "
