@@ -155,7 +155,8 @@ static size_t convert(const mqw__source *source, mqw__step *step, char *out, siz
 static mqw_bytes part_of(const mqw_packet *packet, mqw_part part)
 {
     const mqw_bytes none = {NULL, 0};
-    const mqw_connect *connect = packet->type == MQW_CONNECT ? &packet->connect : NULL;
+    bool known = packet->type == MQW_CONNECT && !packet->connect.unsupported;
+    const mqw_connect *connect = known ? &packet->connect : NULL;
     switch (part) {
     case MQW_PAYLOAD:
         return packet->type == MQW_PUBLISH ? packet->publish.payload

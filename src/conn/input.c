@@ -52,11 +52,12 @@ static int stash_up_to(mqw_conn *conn, mqw_bytes *in, uint32_t want, uint32_t to
     uint32_t len = want - conn->stash_len;
     if (len > in->len)
         len = (uint32_t)in->len;
+    if (len == 0)
+        return 0;
     int rc = stash_fit(conn, conn->stash_len + len, total);
     if (rc < 0)
         return rc;
-    if (len)
-        memcpy(conn->stash + conn->stash_len, in->data, len);
+    memcpy(conn->stash + conn->stash_len, in->data, len);
     conn->stash_len += len;
     conn->bytes_received += len;
     conn->partial += len;
@@ -239,6 +240,9 @@ static MQW__APART int next_piece(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
     if (len == 0)
         return 0;
     out->type = MQW_PIECE;
+    out->dup = out->retain = false;
+    out->qos = extra->in_qos;
+    out->length = len;
     out->violations = (mqw_rule_set){{0, 0}};
     out->piece = (mqw_piece){{in->data, len},
                              extra->in_total - extra->in_left,
