@@ -202,6 +202,13 @@ static int encode(mqw_conn *conn, const mqw__sending *s, bool head, mqw__chunk *
     return len < 0 ? refuse_by_rule(conn, s, why.rule, why.field) : len;
 }
 
+/* No room now: `drain` says when there is, also where high_water was not passed. */
+static int busy(mqw_conn *conn)
+{
+    conn->flags |= MQW__ABOVE_HIGH;
+    return MQW_E_BUSY;
+}
+
 /* Acknowledgements, pings and what ends the connection may use the reserve. */
 #define RESERVED \
     (MQW_IN_ACKS | MQW_IN_SUBACK | MQW_IN_UNSUBACK | MQW_IN_PINGREQ | MQW_IN_PINGRESP | MQW_IN_DISCONNECT)
@@ -215,7 +222,7 @@ static int output_full(mqw_conn *conn, const mqw__sending *s, uint64_t len)
     if (!(RESERVED >> s->type & 1))
         return len > o->max_output
                    ? mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, s->type, NULL)
-                   : MQW_E_BUSY;
+                   : busy(conn);
     if (total <= (uint64_t)o->max_output + o->reserve)
         return 0;
     (void)mqw__conn_fault_by_rule(conn, MQW_RULE_OUTPUT_FULL, MQW_E_PROTOCOL);
@@ -457,7 +464,7 @@ int mqw_conn_send_raw(mqw_conn *conn, mqw_bytes bytes)
     if (bytes.len > conn->config->options.max_output)
         return mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, 0, "bytes");
     if (mqw_conn_waiting(conn) + bytes.len > conn->config->options.max_output)
-        return MQW_E_BUSY;
+        return busy(conn);
     bool was_empty = conn->output.bytes == 0;
     rc = mqw__queue_put(conn->config, target(conn), bytes);
     if (rc < 0)
@@ -513,7 +520,7 @@ int mqw_conn_publish_write(mqw_conn *conn, mqw_bytes piece)
     if (piece.len > conn->config->options.max_output)
         return mqw__conn_refuse(conn, MQW_E_TOO_LARGE, MQW_RULE_OUTPUT_FULL, MQW_PUBLISH, "payload");
     if (mqw_conn_waiting(conn) + piece.len > conn->config->options.max_output)
-        return MQW_E_BUSY;
+        return busy(conn);
     bool was_empty = conn->output.bytes == 0;
     rc = mqw__queue_put(conn->config, &conn->output, piece);
     if (rc < 0)

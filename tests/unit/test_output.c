@@ -165,6 +165,21 @@ static void full_output_is_busy(void **state)
     mqw_conn_free(server);
 }
 
+// Who was told to try again hears when, though high_water was not passed.
+static void drain_follows_busy(void **state)
+{
+    (void)state;
+    mqw_conn_options options = {.max_output = 2000, .high_water = 2000, .low_water = 1000};
+    mqw_conn *server = opened(MQW_SERVER, 4, &options);
+    (void)mqw_conn_written(server, mqw_conn_waiting(server));
+    assert_int_equal(publish_bytes(server, 1500), 0);
+    assert_int_equal(publish_bytes(server, 600), MQW_E_BUSY);
+    assert_int_equal(mqw_conn_written(server, mqw_conn_waiting(server)), 1);
+    assert_int_equal(publish_bytes(server, 1500), 0);
+    assert_int_equal(mqw_conn_written(server, mqw_conn_waiting(server)), 0); // nobody waits for it
+    mqw_conn_free(server);
+}
+
 static void what_never_fits_is_too_large(void **state)
 {
     (void)state;
@@ -512,6 +527,7 @@ int main(void)
         cmocka_unit_test(written_in_any_steps),
         cmocka_unit_test(packets_written),
         cmocka_unit_test(full_output_is_busy),
+        cmocka_unit_test(drain_follows_busy),
         cmocka_unit_test(what_never_fits_is_too_large),
         cmocka_unit_test(the_reserve),
         cmocka_unit_test(a_peer_that_fills_the_reserve),
