@@ -384,7 +384,7 @@ static MQW__APART int prepare(mqw_conn *conn, mqw_bytes *in)
         return conn->blame.code;
     if (conn->flags & (MQW__DEAF | MQW__SHUT)) {
         conn->bytes_received += in->len;
-        *in = (mqw_bytes){in->data + in->len, 0};
+        *in = (mqw_bytes){in->len ? in->data + in->len : in->data, 0};
         return 0;
     }
     return conn->flags & MQW__PAUSED ? 0 : 1;
