@@ -266,9 +266,12 @@ void mqw_conn_pause(mqw_conn *conn)
 
 void mqw_conn_resume(mqw_conn *conn)
 {
+    bool paused = (conn->flags & MQW__PAUSED) != 0;
     conn->flags &= (uint16_t)~MQW__PAUSED;
     if (conn->on_output)
         conn->on_output(conn, conn->link);
+    if (paused) /* the peer's silence begins now */
+        conn->last_received = conn->pinged = (uint32_t)conn->now;
 }
 
 bool mqw_conn_paused(const mqw_conn *conn)

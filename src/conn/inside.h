@@ -158,7 +158,8 @@ struct mqw_conn {
     uint16_t flags;   /* MQW__FAULTED … */
     mqw__blame blame; /* the fault, or else the last refusal */
     uint8_t role, version, state;
-    uint8_t depth; /* dispatches under way */
+    uint8_t depth : 7; /* dispatches under way */
+    uint8_t timed : 1; /* mqw_conn_clock was called */
 };
 
 /* conn.c */

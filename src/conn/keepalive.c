@@ -9,6 +9,8 @@ typedef struct mqw__due {
     uint8_t rule;   /* what is broken then; MQW_RULE_NONE: a PINGREQ is due */
 } mqw__due;
 
+static const mqw__due nothing = {0, 0, 0};
+
 static uint32_t ping_timeout(const mqw_conn *conn)
 {
     uint32_t set = conn->config->options.ping_timeout;
@@ -25,25 +27,30 @@ static mqw__due server_due(const mqw_conn *conn)
 static mqw__due client_due(const mqw_conn *conn)
 {
     if (conn->state == MQW_STATE_NEW)
-        return (mqw__due){0, 0, 0};
+        return nothing;
     if (conn->state < MQW_STATE_OPEN)
         return (mqw__due){conn->last_received, conn->config->options.connect_timeout, MQW_RULE_NO_CONNECT};
-    if ((conn->flags & MQW__PING_OUT) && conn->keep_alive)
+    if (conn->flags & MQW__STREAM_OUT) /* no PINGREQ overtakes the payload */
+        return nothing;
+    if ((conn->flags & (MQW__PING_OUT | MQW__PAUSED)) == MQW__PING_OUT)
         return (mqw__due){conn->pinged, ping_timeout(conn), MQW_RULE_NO_ANSWER};
     return (mqw__due){conn->last_sent, conn->keep_alive * 1000u, MQW_RULE_NONE};
 }
 
 static mqw__due due(const mqw_conn *conn)
 {
-    if (conn->state >= MQW_STATE_REFUSED || (conn->flags & (MQW__FAULTED | MQW__SHUT)) || conn->role == MQW_ANY)
-        return (mqw__due){0, 0, 0};
-    return conn->role == MQW_SERVER ? server_due(conn) : client_due(conn);
+    if (conn->state >= MQW_STATE_REFUSED || (conn->flags & (MQW__FAULTED | MQW__SHUT)) ||
+        conn->role == MQW_ANY)
+        return nothing;
+    mqw__due d = conn->role == MQW_SERVER ? server_due(conn) : client_due(conn);
+    return d.rule && (conn->flags & MQW__PAUSED) ? nothing : d; /* who does not listen hears nothing */
 }
 
 void mqw_conn_clock(mqw_conn *conn, uint64_t now_ms)
 {
-    if (conn->now == 0)
+    if (!conn->timed)
         conn->last_received = conn->last_sent = conn->pinged = (uint32_t)now_ms;
+    conn->timed = true;
     conn->now = now_ms;
 }
 
@@ -61,7 +68,7 @@ static int ping_due(mqw_conn *conn)
     if (conn->config->options.answers & MQW_ANSWER_PINGREQ)
         (void)mqw__conn_queue(conn, MQW_PINGREQ, NULL, NULL, false);
     conn->last_sent = (uint32_t)conn->now; /* told once per interval */
-    return 1;
+    return conn->flags & MQW__FAULTED ? conn->blame.code : 1;
 }
 
 int mqw_conn_tick(mqw_conn *conn, uint64_t now_ms)

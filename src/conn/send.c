@@ -334,7 +334,7 @@ static void follow(mqw_conn *conn, const mqw__sending *s)
         mqw__rules_passed(conn, role, s->type, s->body);
         conn->last_received = s->type == MQW_DISCONNECT ? conn->last_received : (uint32_t)conn->now;
     }
-    if (s->type == MQW_PINGREQ) {
+    if (s->type == MQW_PINGREQ && !(conn->flags & MQW__PING_OUT)) {
         conn->flags |= MQW__PING_OUT;
         conn->pinged = (uint32_t)conn->now;
     }
@@ -548,6 +548,7 @@ int mqw_conn_publish_end(mqw_conn *conn)
         mqw__queue_mark(&conn->output);
     mqw__queue_join(&conn->output, &conn->extra->later);
     wake_link(conn, was_empty);
+    conn->last_sent = conn->pinged = (uint32_t)conn->now; /* a PINGREQ behind it goes out now */
     wake(conn, was_empty);
     return 0;
 }
