@@ -447,6 +447,40 @@ static void check_encoders(void)
     }
 }
 
+/** What the limit says of a packet of one of the three kinds that it checks: bytes that it takes, or 0 or
+ * less. */
+static int limit_of(const sample_set *set, limit_view wire)
+{
+    limit_publish packet;
+    limit_publish5 packet5;
+    limit_connect full;
+    if (set == &publish5)
+        return limit_publish5_decode(wire, &packet5);
+    return set == &connect ? limit_connect_decode(wire, &full) : limit_publish_decode(wire, &packet);
+}
+
+/** The limit is only worth something if it sees what we see: packets with one or two bytes changed (from
+ * `first` on) must be valid to both or to neither. */
+static void check_judgement(const sample_set *set, uint8_t version, size_t first)
+{
+    enum { TRIES = 100000 };
+    static uint8_t bytes[512];
+    mqw_codec any = {.version = version, .sender = MQW_ANY};
+    uint32_t seed = 6;
+    for (int i = 0; i < TRIES; i++) {
+        span wire = set->items[i % SAMPLES].wire;
+        memcpy(bytes, wire.data, wire.len);
+        for (uint32_t changes = 1 + sample_random(&seed) % 2; changes > 0; changes--) {
+            size_t at = first + sample_random(&seed) % (wire.len - first);
+            bytes[at] = (uint8_t)(sample_random(&seed) >> 8);
+        }
+        mqw_packet packet;
+        int ours = mqw_decode(&any, (mqw_bytes){bytes, wire.len}, &packet, NULL);
+        if ((ours > 0) != (limit_of(set, (limit_view){bytes, wire.len}) > 0))
+            fail("the limit judges a packet differently");
+    }
+}
+
 int main(int argc, char **argv)
 {
     sample_publish(&publish);
@@ -459,5 +493,8 @@ int main(int argc, char **argv)
     cut(&chunks_1024, 1024);
     cut(&chunks_4096, 4096);
     check_encoders();
+    check_judgement(&publish, MQW_3_1_1, 2);
+    check_judgement(&publish5, MQW_5_0, 3);
+    check_judgement(&connect, MQW_3_1_1, 9);
     return measure_cases(cases, sizeof cases / sizeof *cases, argc > 1 ? argv[1] : NULL) == 0 ? 0 : 1;
 }
