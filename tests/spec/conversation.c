@@ -407,7 +407,9 @@ static void check_counters(spec_talk *talk, const spec_end *end)
 static void play(const spec_block *block, uint8_t version, size_t step, bool push)
 {
     spec_talk talk = {.block = block, .version = version, .step = step, .push = push};
+    const uint8_t manners[3] = {0, 0, 64}; // of fuzz_conn: no answers, strict, some of it was never sent
     spec_showed_version(version);
+    spec_put(&talk.seed, manners, sizeof manners);
     for (size_t at = 0; at < block->count;)
         at = play_line(&talk, at);
     for (int i = 0; i < 2; i++) {
@@ -417,6 +419,8 @@ static void play(const spec_block *block, uint8_t version, size_t step, bool pus
         spec_free(&talk.ends[i].inbox);
         spec_free(&talk.ends[i].payload);
     }
+    spec_seed("conn", talk.seed.data, talk.seed.len);
+    spec_free(&talk.seed);
     spec_free(&talk.outcome);
     spec_free(&talk.wire);
 }

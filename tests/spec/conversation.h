@@ -32,6 +32,7 @@ typedef struct spec_talk {
     spec_bytes outcome; /* what came of the event, a line each */
     spec_bytes wire;    /* what the event put on the wire */
     const char *sent;   /* the packet that is expected to arrive as it was sent; NULL: none */
+    spec_bytes seed;    /* the conversation as fuzz_conn reads it */
     unsigned arrived;   /* packets and pieces since the send */
     int line;
 } spec_talk;

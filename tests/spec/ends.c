@@ -270,9 +270,32 @@ void spec_take_output(spec_end *end, spec_bytes *out)
         }
 }
 
+/* Steps of fuzz_conn. */
+enum { SEED_SEND = 0, SEED_OUTPUT = 1, SEED_DELIVER = 2, SEED_LIE = 3 };
+
+static void seed_step(spec_talk *talk, unsigned what, const spec_end *end, unsigned how)
+{
+    spec_put_byte(&talk->seed, what << 1 | (end == &talk->ends[1] ? 1u : 0u));
+    spec_put_byte(&talk->seed, how);
+}
+
+/* The end says these bytes: through its connection, or behind its back. */
+static void seed_saying(spec_talk *talk, const spec_end *from, bool lie, mqw_bytes bytes)
+{
+    const spec_end *to = spec_other(talk, from);
+    if (bytes.len == 0 || bytes.len > 255)
+        return;
+    seed_step(talk, lie ? SEED_LIE : SEED_SEND, lie ? to : from, (unsigned)bytes.len);
+    spec_put(&talk->seed, bytes.data, bytes.len);
+    if (!lie)
+        seed_step(talk, SEED_OUTPUT, from, 255);
+    seed_step(talk, SEED_DELIVER, to, 255);
+}
+
 /* Carries bytes to the other end. `sent`: the packet that is expected to come out there. */
 static void carry(spec_talk *talk, spec_end *from, mqw_bytes bytes, const char *sent)
 {
+    seed_saying(talk, from, sent == NULL, bytes);
     talk->sent = sent;
     talk->arrived = 0;
     spec_put(&talk->wire, bytes.data, bytes.len);

@@ -25,6 +25,7 @@ static void decode(const mqw_codec *codec, const char *hex)
     mqw_error why = {0};
     if (!spec_notation(hex, &in, &why_not)) {
         printf("! NOTATION %s\n", why_not);
+        spec_free(&in);
         return;
     }
     uint8_t *exact = spec_exact(in.data, in.len);

@@ -10,6 +10,8 @@
 #include "lines.h"
 #include "spec.h"
 
+enum { MOST_SEED = 512 };
+
 static const char *current_file;
 static const char *seed_directory;
 static unsigned long passed, failed;
@@ -52,7 +54,7 @@ void spec_showed_rule(unsigned rule)
 /* The name of a seed comes from its bytes, so that the same one is written once. */
 void spec_seed(const char *room, const void *data, size_t len)
 {
-    if (seed_directory == NULL || len > 512)
+    if (seed_directory == NULL || len > MOST_SEED)
         return;
     const uint8_t *bytes = data;
     uint64_t hash = 14695981039346656037u;
