@@ -251,7 +251,7 @@ static int pull(talk *t, end *e, mqw_bytes *in)
     mqw_packet packet;
     int result;
     for (;;) {
-        memset(&packet, 0x5A, sizeof packet);
+        FUZZ_FORGET(&packet);
         result = mqw_conn_recv(e->conn, in, &packet);
         if (result <= 0)
             return result;

@@ -30,7 +30,7 @@ static void check_scan(const char *line)
     uint8_t *room = fuzz_block(len + 16);
     mqw_packet packet;
     mqw_error why = {0};
-    memset(&packet, 0xA5, sizeof packet);
+    FUZZ_FORGET(&packet);
     REQUIRE(mqw_scan((mqw_text){exact, len}, &packet, room, len + 16, &why) == 0);
     char *again = fuzz_line(&packet, MQW_FULL);
     REQUIRE(strcmp(again, line) == 0);
@@ -124,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mqw_bytes in = {data + 2, size - 2};
     mqw_packet packet;
     mqw_error why = {0};
+    FUZZ_FORGET(&packet);
     int result = mqw_decode(&codec, in, &packet, &why);
     int declared = mqw_packet_size(in);
     REQUIRE(result <= 0 || result == declared);

@@ -13,7 +13,7 @@ static void check_prints_same(const char *line)
     size_t len = strlen(line);
     uint8_t *room = fuzz_block(len + 16);
     mqw_packet packet;
-    memset(&packet, 0xA5, sizeof packet);
+    FUZZ_FORGET(&packet);
     REQUIRE(mqw_scan((mqw_text){line, len}, &packet, room, len + 16, NULL) == 0);
     char *again = fuzz_line(&packet, MQW_FULL);
     REQUIRE(strcmp(again, line) == 0);
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *room = fuzz_block(size + 16);
     mqw_packet packet;
     mqw_error why = {0};
-    memset(&packet, 0x5A, sizeof packet);
+    FUZZ_FORGET(&packet);
     int result = mqw_scan(text, &packet, room, size + 16, &why);
     if (result < 0) {
         check_refused(text, &why, result);

@@ -217,6 +217,7 @@ static bool pull_piece(spec_talk *talk, spec_end *to, mqw_bytes *in)
 {
     mqw_packet packet;
     int result;
+    spec_forget(&packet, 0x5A);
     while ((result = mqw_conn_recv(to->conn, in, &packet)) > 0) {
         note_violations(talk, &packet);
         if (result == 2)

@@ -130,9 +130,10 @@ static void close_heading(void)
     const char *at = heading.text;
     char word[64];
     while (spec_word(&at, word, sizeof word)) {
-        if (strncmp(word + 2, ":MQTT-", 6) != 0 && strncmp(word, "MQTT-", 5) != 0)
+        bool versioned = spec_version_bit(word) != 0 && strncmp(word + 2, ":MQTT-", 6) == 0;
+        if (!versioned && strncmp(word, "MQTT-", 5) != 0)
             continue;
-        unsigned wanted = word[0] == 'v' ? spec_version_bit(word) : ~0u;
+        unsigned wanted = versioned ? spec_version_bit(word) : ~0u;
         spec_check((heading.shown & wanted) != 0, heading.line, "nothing below the heading shows %s", word);
     }
     heading.text[0] = '\0';
@@ -156,7 +157,7 @@ static const struct {
     {"reasons", spec_run_reasons}, {"topics", spec_run_topics}, {"conversation", spec_run_conversation},
 };
 
-/* Other kinds are for the reader alone, but only those that look like no kind of ours. */
+/* Blocks without a kind, and of a few others, are for the reader alone. */
 static void run_block(spec_block *block)
 {
     char kind[32] = "";

@@ -34,13 +34,13 @@ static void describe(spec_bytes *out, int result, size_t len, const mqw_packet *
         spec_printf(out, " (and %zu bytes more)", len - (size_t)result);
 }
 
-/* Decodes into a struct filled with other bytes each time, so that nothing old can be taken for something
+/* Decodes into a struct of nonsense, another one each time, so that nothing old can be taken for something
  * new. */
 static int decode(const spec_sample *s, mqw_bytes bytes, mqw_packet *packet, mqw_error *why)
 {
     static uint8_t fill = 0x5A;
-    memset(packet, fill, sizeof *packet);
     fill = (uint8_t)(fill * 5 + 1);
+    spec_forget(packet, fill);
     *why = (mqw_error){0};
     return mqw_decode(&s->codec, bytes, packet, why);
 }
@@ -259,7 +259,7 @@ static void check_scan(const spec_sample *s)
 {
     uint8_t *room = NULL;
     mqw_packet packet;
-    memset(&packet, 0xC3, sizeof packet);
+    spec_forget(&packet, 0xC3);
     spec_bytes text = {0};
     if (spec_check(spec_scan(s->expected, &packet, &room), s->line, "its line is not scanned")) {
         spec_print_packet(&text, &packet, MQW_FULL);

@@ -42,6 +42,8 @@ bool spec_expand(const char *line, spec_bytes *out, const char **why);
 
 /* --- words.c: packets, errors and rules as the transcripts write them --- */
 
+/* What a packet holds is nonsense from now on; MemorySanitizer sees when it is read. */
+void spec_forget(mqw_packet *packet, uint8_t nonsense);
 void spec_print_packet(spec_bytes *out, const mqw_packet *packet, mqw_form form);
 /* A line of mqw_print; *room (to be freed) is what the packet's views point to. */
 bool spec_scan(const char *line, mqw_packet *out, uint8_t **room);

@@ -6,6 +6,23 @@
 
 #include "spec.h"
 
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#define SPEC_MSAN
+#endif
+#endif
+
+void spec_forget(mqw_packet *packet, uint8_t nonsense)
+{
+#ifdef SPEC_MSAN
+    (void)nonsense;
+    __msan_poison(packet, sizeof *packet);
+#else
+    memset(packet, nonsense, sizeof *packet);
+#endif
+}
+
 void spec_print_packet(spec_bytes *out, const mqw_packet *packet, mqw_form form)
 {
     size_t len = mqw_print(NULL, 0, packet, form);
