@@ -18,15 +18,13 @@
 
 enum { STAGGER = 250, RETRY = 20, NO_FD = -1 };
 
-typedef struct connecting connecting;
-
 typedef struct mqw__attempt {
-    connecting *owner;
+    mqw__connecting *owner;
     mqw__watch *watch; /**< NULL: not under way. */
     int fd;
 } mqw__attempt;
 
-struct connecting {
+struct mqw__connecting {
     mqw__task task;
     mqw__deadline again;
     mqw__link *link; /**< NULL: given up; it only waits for what still refers to it. */
@@ -43,9 +41,9 @@ struct connecting {
     mqw__attempt attempts[MQW__NAMES_MAX];
 };
 
-static void release(connecting *self)
+static void release(mqw__connecting *self)
 {
-    if (self->looking_up || self->task.listed)
+    if (self->looking_up || self->task.next)
         return;
     mqw__loop *loop = self->loop;
     free(self);
@@ -62,9 +60,8 @@ static void give_up(mqw__attempt *attempt)
     attempt->owner->pending--;
 }
 
-static void stop(void *arg)
+void mqw__connect_stop(mqw__connecting *self)
 {
-    connecting *self = arg;
     for (int i = 0; i < self->names.count; i++)
         give_up(&self->attempts[i]);
     mqw__loop_clear(self->loop, &self->again);
@@ -76,21 +73,21 @@ static void stop(void *arg)
     release(self);
 }
 
-static void fail(connecting *self, int error)
+static void fail(mqw__connecting *self, int error)
 {
     mqw__link *link = self->link;
     link->connecting = NULL;
-    stop(self);
+    mqw__connect_stop(self);
     mqw__link_fail(link, error, NULL);
 }
 
 // The descriptors are the stream's from here on, or closed.
-static void succeed(connecting *self, mqw_stream *stream)
+static void succeed(mqw__connecting *self, mqw_stream *stream)
 {
     mqw__link *link = self->link;
     link->connecting = NULL;
     mqw__options_apply(&self->options, stream);
-    stop(self);
+    mqw__connect_stop(self);
     int failed = mqw__link_attach(link, stream);
     if (failed) {
         mqw__stream_free(stream);
@@ -112,9 +109,9 @@ static bool met_itself(int fd)
     return ends[0].ss_family != AF_UNIX && lens[0] == lens[1] && memcmp(&ends[0], &ends[1], lens[0]) == 0;
 }
 
-static void try_next(connecting *self);
+static void try_next(mqw__connecting *self);
 
-static void connected(connecting *self, int fd)
+static void connected(mqw__connecting *self, int fd)
 {
     mqw_stream *stream = mqw__socket_stream(self->loop->uv, fd);
     if (stream) {
@@ -138,7 +135,7 @@ static void on_answer(void *owner, int what)
 {
     (void)what;
     mqw__attempt *attempt = owner;
-    connecting *self = attempt->owner;
+    mqw__connecting *self = attempt->owner;
     int error = outcome(attempt->fd);
     if (error) {
         self->error = error;
@@ -154,7 +151,7 @@ static void on_answer(void *owner, int what)
 }
 
 // 0: under way, or connected, and `self` may be gone then; else an error.
-static int try_one(connecting *self, int index)
+static int try_one(mqw__connecting *self, int index)
 {
     mqw__attempt *attempt = &self->attempts[index];
     const struct sockaddr *name = (const struct sockaddr *)&self->names.at[index].name;
@@ -184,7 +181,7 @@ static int try_one(connecting *self, int index)
 }
 
 // A Unix socket whose backlog is full says so instead of waiting.
-static void try_next(connecting *self)
+static void try_next(mqw__connecting *self)
 {
     uint64_t now = uv_now(self->loop->uv);
     while (self->next < self->names.count) {
@@ -208,7 +205,7 @@ static void try_next(connecting *self)
 // --- named pipes ---
 
 // The writing end cannot be opened before somebody reads.
-static void try_fifo(connecting *self)
+static void try_fifo(mqw__connecting *self)
 {
     int out = open(self->address.out_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (out < 0 && errno == ENXIO) {
@@ -228,7 +225,7 @@ static void try_fifo(connecting *self)
     fail(self, error);
 }
 
-static void open_fifos(connecting *self)
+static void open_fifos(mqw__connecting *self)
 {
     self->fifo = open(self->address.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (self->fifo < 0)
@@ -239,7 +236,7 @@ static void open_fifos(connecting *self)
 
 static void on_again(mqw__deadline *deadline)
 {
-    connecting *self = (connecting *)(void *)((char *)deadline - offsetof(connecting, again));
+    mqw__connecting *self = (mqw__connecting *)(void *)((char *)deadline - offsetof(mqw__connecting, again));
     if (self->address.kind == MQW__PIPE)
         try_fifo(self);
     else
@@ -252,7 +249,7 @@ static const struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SO
 
 static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
-    connecting *self = (connecting *)(void *)((char *)request - offsetof(connecting, request));
+    mqw__connecting *self = (mqw__connecting *)(void *)((char *)request - offsetof(mqw__connecting, request));
     self->looking_up = false;
     if (self->link)
         mqw__names_of(&self->names, found);
@@ -266,7 +263,7 @@ static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *fou
 }
 
 // What is an address already needs no look-up.
-static void look_up(connecting *self)
+static void look_up(mqw__connecting *self)
 {
     char port[8];
     struct addrinfo *found = NULL;
@@ -287,7 +284,7 @@ static void look_up(connecting *self)
 
 static void start(mqw__task *task)
 {
-    connecting *self = (connecting *)task;
+    mqw__connecting *self = (mqw__connecting *)task;
     if (!self->link) {
         release(self);
     } else if (self->address.kind == MQW__TCP) {
@@ -302,7 +299,7 @@ static void start(mqw__task *task)
 
 int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options)
 {
-    connecting *self = mqw__uv_new(sizeof *self);
+    mqw__connecting *self = mqw__uv_new(sizeof *self);
     if (!self)
         return MQW_E_NO_MEMORY;
     self->task.run = start;
@@ -316,6 +313,5 @@ int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_o
     mqw__loop_keep(self->loop);
     mqw__loop_task(self->loop, &self->task);
     link->connecting = self;
-    link->stop_connecting = stop;
     return 0;
 }

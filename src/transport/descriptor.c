@@ -16,7 +16,7 @@
 
 #include "address.h"
 #include "alloc.h"
-#include "stream.h"
+#include "link.h"
 #include "watch.h"
 
 enum { VIEWS = 64 };
@@ -43,7 +43,7 @@ static bool is_standard(int fd)
 static void on_watch(void *owner, int what)
 {
     mqw_stream *stream = owner;
-    stream->on_ready(stream->owner, what);
+    mqw__link_ready(stream->owner, what);
 }
 
 static int attach(mqw_stream *stream)

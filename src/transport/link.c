@@ -11,7 +11,6 @@
 enum { LAST_READS = 64 };
 
 static void run(mqw__task *task);
-static void on_ready(mqw__task *task, int what);
 
 static mqw__link *link_of(mqw__task *task)
 {
@@ -93,7 +92,7 @@ void mqw__link_undo(mqw__link *link)
 
 int mqw__link_attach(mqw__link *link, mqw_stream *stream)
 {
-    int failed = mqw__stream_attach(stream, link->loop, &link->task, on_ready);
+    int failed = mqw__stream_attach(stream, link->loop, &link->task);
     if (failed)
         return failed;
     link->stream = stream;
@@ -141,7 +140,7 @@ void mqw__link_kill(mqw__link *link)
         return;
     mqw_conn_shut(link->conn);
     if (link->connecting)
-        link->stop_connecting(link->connecting);
+        mqw__connect_stop(link->connecting);
     link->connecting = NULL;
     // A stream of the program's own may be the one that asks; it is closed when it has returned.
     if (link->stream && !link->pumping)
@@ -295,7 +294,7 @@ static void mend(mqw__link *link)
         mqw__link_fail(link, broken, link->why);
 }
 
-static void on_ready(mqw__task *task, int what)
+void mqw__link_ready(mqw__task *task, int what)
 {
     mqw__link *link = link_of(task);
     mqw_conn_clock(link->conn, uv_now(link->loop->uv));

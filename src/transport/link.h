@@ -22,17 +22,17 @@ typedef struct mqw__stash {
 } mqw__stash;
 
 typedef struct mqw__link mqw__link;
+typedef struct mqw__connecting mqw__connecting;
 
 struct mqw__link {
     mqw__task task;
     mqw__deadline deadline;
     mqw__loop *loop;
-    mqw_conn *conn;     /**< NULL: detached; the link only waits to be freed. */
-    mqw_stream *stream; /**< NULL while connecting. */
-    void *connecting;   /**< What makes the stream; NULL: nothing. */
-    void (*stop_connecting)(void *connecting);
-    mqw_server *server; /**< That has accepted it; NULL: none. */
-    mqw__link *next;    /**< Of that server. */
+    mqw_conn *conn;              /**< NULL: detached; the link only waits to be freed. */
+    mqw_stream *stream;          /**< NULL while connecting. */
+    mqw__connecting *connecting; /**< What makes the stream; NULL: nothing. */
+    mqw_server *server;          /**< That has accepted it; NULL: none. */
+    mqw__link *next;             /**< Of that server. */
     mqw__link **link;
     mqw__stash *stash;
     mqw_bytes *input; /**< What dispatch is working on; NULL: it is not. */
@@ -44,13 +44,13 @@ struct mqw__link {
     int broken;    /**< Why writing failed; 0: it did not. */
     uint8_t phase;
     uint8_t last_reads; /**< How often more is read after writing has failed. */
-    bool closing;       /**< We shall close as soon as there is a stream. */
-    bool blocked;       /**< Waiting for the stream to take more. */
-    bool ended;         /**< The peer's end was read. */
-    bool kept;          /**< Layers hold bytes that the connection has not taken. */
-    bool pumping;       /**< Inside a function of the stream. */
-    bool parted;        /**< The layers have said goodbye. */
-    bool announced;     /**< `connected` was heard earlier, on another loop. */
+    bool closing : 1;   /**< We shall close as soon as there is a stream. */
+    bool blocked : 1;   /**< Waiting for the stream to take more. */
+    bool ended : 1;     /**< The peer's end was read. */
+    bool kept : 1;      /**< Layers hold bytes that the connection has not taken. */
+    bool pumping : 1;   /**< Inside a function of the stream. */
+    bool parted : 1;    /**< The layers have said goodbye. */
+    bool announced : 1; /**< `connected` was heard earlier, on another loop. */
 };
 
 /** Links a connection; without a stream yet. NULL: no memory, or it has a link. `until`: when it must be
@@ -89,6 +89,14 @@ void mqw__pump_out(mqw__link *link);
 bool mqw__pump_idle(const mqw__link *link);
 /** Tells the handlers what waits to be told. */
 void mqw__pump_tell(mqw__link *link);
+
+/** The stream has become ready for what was wanted. */
+void mqw__link_ready(mqw__task *task, int what);
+
+// connect.c
+
+/** Gives up, with all that is under way. */
+void mqw__connect_stop(mqw__connecting *self);
 
 // server.c
 

@@ -23,10 +23,9 @@ static void run_tasks(mqw__loop *loop)
 {
     mqw__task *task = loop->first;
     loop->first = NULL;
-    loop->last = &loop->first;
     while (task) {
-        mqw__task *next = task->next;
-        task->listed = false;
+        mqw__task *next = task->next == task ? NULL : task->next;
+        task->next = NULL;
         task->run(task);
         task = next;
     }
@@ -94,12 +93,14 @@ void mqw__loop_clear(mqw__loop *loop, mqw__deadline *entry)
 
 void mqw__loop_task(mqw__loop *loop, mqw__task *task)
 {
-    if (task->listed)
+    if (task->next)
         return;
-    task->listed = true;
-    task->next = NULL;
-    *loop->last = task;
-    loop->last = &task->next;
+    task->next = task;
+    if (loop->first)
+        loop->last->next = task;
+    else
+        loop->first = task;
+    loop->last = task;
 }
 
 size_t mqw__loop_budget(mqw__loop *loop)
@@ -158,7 +159,6 @@ static mqw__loop *make(uv_loop_t *uv)
         return NULL;
     }
     loop->uv = uv;
-    loop->last = &loop->first;
     loop->timer_at = UINT64_MAX;
     loop->wheel.now = uv_now(uv);
     open_handles(loop);

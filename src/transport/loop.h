@@ -14,9 +14,8 @@ enum { MQW__BUFFER = 256 * 1024 };
 /** Something that wants to run once, at the next chance, with nobody else on the stack. It may free itself.
  */
 typedef struct mqw__task {
-    struct mqw__task *next;
+    struct mqw__task *next; /**< NULL: not listed; the last one points at itself. */
     void (*run)(struct mqw__task *task);
-    bool listed;
 } mqw__task;
 
 typedef struct mqw__loop {
@@ -27,8 +26,8 @@ typedef struct mqw__loop {
     uv_timer_t timer;
     uint64_t timer_at; /**< UINT64_MAX: the timer rests. */
     mqw__wheel wheel;
-    mqw__task *first;
-    mqw__task **last;
+    mqw__task *first; /**< NULL: nothing has work. */
+    mqw__task *last;
     uint8_t *buffer;       /**< MQW__BUFFER bytes, free to use within a callback. */
     uint32_t uses;         /**< What keeps the loop running. */
     uint32_t turn;         /**< Counts turns of the loop. */

@@ -8,8 +8,7 @@
 
 #include "address.h"
 
-int mqw__stream_attach(mqw_stream *stream, mqw__loop *loop, mqw__task *owner,
-                       void (*on_ready)(mqw__task *owner, int what))
+int mqw__stream_attach(mqw_stream *stream, mqw__loop *loop, mqw__task *owner)
 {
     stream->uv = loop->uv;
     stream->loop = loop;
@@ -20,7 +19,6 @@ int mqw__stream_attach(mqw_stream *stream, mqw__loop *loop, mqw__task *owner,
         return failed;
     }
     stream->owner = owner;
-    stream->on_ready = on_ready;
     return 0;
 }
 

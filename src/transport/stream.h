@@ -42,9 +42,8 @@ typedef struct mqw__proxied {
 struct mqw_stream {
     const mqw__stream_kind *kind;
     uv_loop_t *uv;
-    mqw__loop *loop;  /**< While attached. */
-    mqw__task *owner; /**< To list when the stream becomes ready; NULL: nobody listens. */
-    void (*on_ready)(mqw__task *owner, int what);
+    mqw__loop *loop;       /**< While attached. */
+    mqw__task *owner;      /**< To list when the stream becomes ready; NULL: nobody listens. */
     mqw__layers *layers;   /**< NULL: none. */
     mqw__proxied *proxied; /**< NULL: nothing is in between. */
     uint64_t bytes_read;
@@ -54,9 +53,9 @@ struct mqw_stream {
     bool closed;
 };
 
-/** Attaches to a loop. `owner` is listed, or on_ready called, when what was armed is ready. 0 or an error. */
-int mqw__stream_attach(mqw_stream *stream, mqw__loop *loop, mqw__task *owner,
-                       void (*on_ready)(mqw__task *owner, int what));
+/** Attaches to a loop. `owner` is listed, or mqw__link_ready called, when what was armed is ready. 0 or an
+ * error. */
+int mqw__stream_attach(mqw_stream *stream, mqw__loop *loop, mqw__task *owner);
 void mqw__stream_detach(mqw_stream *stream);
 void mqw__stream_arm(mqw_stream *stream, int what);
 /** What was told, is wanted, and has not been tried yet. */
