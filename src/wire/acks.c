@@ -21,7 +21,7 @@ void mqw__ack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 void mqw__write_dup(mqw__writer *w, bool dup)
 {
     if (MQW__RARE(dup && w->check->version != MQW_3_1))
-        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "dup");
+        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(dup));
     else if (dup)
         w->check->first |= 8;
 }
@@ -32,7 +32,7 @@ void mqw__write_outcome(mqw__writer *w, uint8_t reason, const mqw_props *props)
     if (w->check->version == MQW_5_0)
         mqw__write_reason(w, reason);
     else if (MQW__RARE(reason != 0))
-        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "reason");
+        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(reason));
     size_t props_at = w->at;
     mqw__write_properties(w, mqw__place(w->check), props);
     if (w->at == props_at + 1)
@@ -44,7 +44,7 @@ size_t mqw__ack_write(mqw__check *check, size_t at, const void *body)
     mqw__writer w = mqw__writer_at(check, at);
     const mqw_ack *in = body;
     if (MQW__RARE(in->dup && mqw__type(check) != MQW_PUBREL))
-        mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, "dup");
+        mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(dup));
     mqw__write_dup(&w, in->dup);
     mqw__write_packet_id(&w, in->packet_id);
     mqw__write_outcome(&w, in->reason, &in->props);

@@ -71,14 +71,14 @@ int mqw_packet_size(mqw_bytes in)
 static void judge_length(mqw__check *check, uint32_t length)
 {
     if (MQW__RARE(check->header_size - 1u > mqw__vbi_size(length)) &&
-        mqw__break(check, MQW_RULE_LENGTH_OVERLONG, NULL, "length"))
+        mqw__break(check, MQW_RULE_LENGTH_OVERLONG, NULL, MQW__F(length)))
         check->offset = 1;
 }
 
 void mqw__judge_header(mqw__check *check, uint32_t length)
 {
     if (MQW__RARE((check->first & 15) != headers[mqw__type(check)].flags))
-        mqw__break(check, headers[mqw__type(check)].rule, NULL, NULL);
+        mqw__break(check, headers[mqw__type(check)].rule, NULL, MQW__F_none);
     judge_length(check, length);
 }
 
@@ -86,7 +86,7 @@ void mqw__judge_header(mqw__check *check, uint32_t length)
 static void read_other(mqw__check *check, const uint8_t *body, mqw_packet *out)
 {
     if (MQW__RARE(!type_known(check->version, mqw__type(check))))
-        mqw__refuse(check, MQW_RULE_TYPE_RESERVED, NULL, NULL);
+        mqw__refuse(check, MQW_RULE_TYPE_RESERVED, NULL, MQW__F_none);
     else if (mqw__type(check) != MQW_CONNECT)
         mqw__judge_header(check, out->length);
     if (!check->rule)
@@ -96,7 +96,8 @@ static void read_other(mqw__check *check, const uint8_t *body, mqw_packet *out)
 MQW__COLD static int decode_failed(const mqw__check *check, mqw_error *why)
 {
     mqw_codec codec = {.version = check->version};
-    return mqw__fault(why, &codec, (mqw_rule)check->rule, mqw__type(check), check->offset, check->field);
+    return mqw__fault(why, &codec, (mqw_rule)check->rule, mqw__type(check), check->offset,
+                      mqw__field_name(check->field));
 }
 
 /* A packet of whose body the first `there` bytes are there. */
@@ -196,7 +197,7 @@ int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error 
 MQW__COLD static int encode_failed(const mqw__check *check, mqw_error *why)
 {
     mqw_codec codec = {.version = check->version};
-    return mqw__refusal(why, &codec, (mqw_rule)check->rule, mqw__type(check), check->field);
+    return mqw__refusal(why, &codec, (mqw_rule)check->rule, mqw__type(check), mqw__field_name(check->field));
 }
 
 MQW__COLD static int no_room(const mqw__check *check, size_t size, mqw_error *why)
@@ -220,22 +221,23 @@ static inline bool begin(mqw__check *check, unsigned type)
 {
     check->first = 0;
     if (MQW__RARE(type < MQW_CONNECT || type > MQW_AUTH))
-        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "type");
+        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(type));
     check->first = (uint8_t)(type << 4);
     if (MQW__RARE(!version_known(check->version)))
-        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "version");
+        return !mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(version));
     if (type == MQW_PUBLISH)
         return true;
     check->first |= headers[type].flags;
     if (MQW__RARE(!type_known(check->version, type)))
-        return !mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, NULL);
+        return !mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F_none);
     return true;
 }
 
 void mqw__refuse_size(mqw__check *check)
 {
     bool to_client = check->codec->sender == MQW_SERVER;
-    mqw__refuse(check, to_client ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER, NULL, NULL);
+    mqw__refuse(check, to_client ? MQW_RULE_PACKET_SIZE_CLIENT : MQW_RULE_PACKET_SIZE_SERVER, NULL,
+                MQW__F_none);
 }
 
 /* Every packet but PUBLISH. */

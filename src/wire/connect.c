@@ -36,15 +36,15 @@ static bool level_known(uint8_t level)
 static bool read_version(mqw__reader *r, mqw_connect *out)
 {
     const uint8_t *mark = r->at;
-    out->protocol_name = mqw__read_raw_text(r, "protocol_name");
-    uint8_t level = mqw__read_u8(r, "version");
+    mqw__read_raw_text(r, &out->protocol_name, MQW__F(protocol_name));
+    uint8_t level = mqw__read_u8(r, MQW__F(version));
     bool old = same(out->protocol_name, name_of(MQW_3_1));
     out->unsupported = !level_known(level);
     out->version = out->unsupported ? level : level & (uint8_t)~BRIDGE;
     out->bridge = out->version != level;
     if (!(old || same(out->protocol_name, name_of(MQW_5_0))) ||
         (!out->unsupported && old != (out->version == MQW_3_1)))
-        mqw__reader_break(r, MQW_RULE_PROTOCOL_NAME, mark, "protocol_name");
+        mqw__reader_break(r, MQW_RULE_PROTOCOL_NAME, mark, MQW__F(protocol_name));
     return !out->unsupported && !r->check->rule;
 }
 
@@ -52,12 +52,12 @@ static void write_version(mqw__writer *w, const mqw_connect *in)
 {
     mqw_text name = name_of(w->check->version);
     if (MQW__RARE(in->unsupported))
-        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "unsupported");
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(unsupported));
     if (MQW__RARE(in->bridge && w->check->version == MQW_5_0))
-        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "bridge");
+        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(bridge));
     if (in->protocol_name.len && (!in->protocol_name.data || !same(in->protocol_name, name)))
-        mqw__refuse(w->check, MQW_RULE_PROTOCOL_NAME, NULL, "protocol_name");
-    mqw__write_blob(w, name.data, name.len, "protocol_name");
+        mqw__refuse(w->check, MQW_RULE_PROTOCOL_NAME, NULL, MQW__F(protocol_name));
+    mqw__write_blob(w, name.data, name.len, MQW__F(protocol_name));
     mqw__write_u8(w, (uint8_t)(w->check->version | (in->bridge ? BRIDGE : 0)));
 }
 
@@ -66,7 +66,7 @@ static void write_version(mqw__writer *w, const mqw_connect *in)
 static void read_flags(mqw__reader *r, mqw_connect *out)
 {
     const uint8_t *mark = r->at;
-    uint8_t flags = mqw__read_u8(r, "flags");
+    uint8_t flags = mqw__read_u8(r, MQW__F(flags));
     uint8_t qos = flags >> 3 & 3;
     out->clean_start = (flags & CLEAN_START) != 0;
     out->has_will = (flags & WILL) != 0;
@@ -75,15 +75,15 @@ static void read_flags(mqw__reader *r, mqw_connect *out)
     out->will.qos = qos;
     out->will.retain = (flags & WILL_RETAIN) != 0;
     if (MQW__RARE(flags & RESERVED))
-        mqw__reader_break(r, MQW_RULE_CONNECT_FLAG, mark, "flags");
+        mqw__reader_break(r, MQW_RULE_CONNECT_FLAG, mark, MQW__F(flags));
     if (MQW__RARE(out->has_will && qos > 2))
-        mqw__reader_break(r, MQW_RULE_WILL_QOS, mark, "will.qos");
+        mqw__reader_break(r, MQW_RULE_WILL_QOS, mark, MQW__F(will_qos));
     if (MQW__RARE(!out->has_will && qos))
-        mqw__reader_break(r, MQW_RULE_WILL_QOS_UNSET, mark, "will.qos");
+        mqw__reader_break(r, MQW_RULE_WILL_QOS_UNSET, mark, MQW__F(will_qos));
     if (MQW__RARE(!out->has_will && out->will.retain))
-        mqw__reader_break(r, MQW_RULE_WILL_RETAIN_UNSET, mark, "will.retain");
+        mqw__reader_break(r, MQW_RULE_WILL_RETAIN_UNSET, mark, MQW__F(will_retain));
     if (MQW__RARE(out->has_password && !out->has_username))
-        mqw__reader_break(r, MQW_RULE_PASSWORD_ALONE, mark, "password");
+        mqw__reader_break(r, MQW_RULE_PASSWORD_ALONE, mark, MQW__F(password));
 }
 
 static void write_flags(mqw__writer *w, const mqw_connect *in)
@@ -93,12 +93,12 @@ static void write_flags(mqw__writer *w, const mqw_connect *in)
     if (in->has_will) {
         flags |= WILL | (unsigned)in->will.qos << 3 | (in->will.retain ? WILL_RETAIN : 0u);
         if (MQW__RARE(in->will.qos == 3))
-            mqw__break(w->check, MQW_RULE_WILL_QOS, NULL, "will.qos");
+            mqw__break(w->check, MQW_RULE_WILL_QOS, NULL, MQW__F(will_qos));
         if (MQW__RARE(in->will.qos > 3))
-            mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "will.qos");
+            mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(will_qos));
     }
     if (MQW__RARE(in->has_password && !in->has_username))
-        mqw__break(w->check, MQW_RULE_PASSWORD_ALONE, NULL, "password");
+        mqw__break(w->check, MQW_RULE_PASSWORD_ALONE, NULL, MQW__F(password));
     mqw__write_u8(w, (uint8_t)flags);
 }
 
@@ -128,18 +128,18 @@ static unsigned client_id_rule(uint8_t version, mqw_text id, bool clean_start)
 static void read_client_id(mqw__reader *r, mqw_connect *out)
 {
     const uint8_t *mark = r->at;
-    out->client_id = mqw__read_text(r, "client_id");
+    mqw__read_text(r, &out->client_id, MQW__F(client_id));
     unsigned rule = client_id_rule(out->version, out->client_id, out->clean_start);
     if (MQW__RARE(rule != 0))
-        mqw__reader_break(r, rule, mark, "client_id");
+        mqw__reader_break(r, rule, mark, MQW__F(client_id));
 }
 
 static void write_client_id(mqw__writer *w, const mqw_connect *in)
 {
-    mqw__write_text(w, in->client_id, "client_id");
+    mqw__write_text(w, in->client_id, MQW__F(client_id));
     unsigned rule = client_id_rule(w->check->version, in->client_id, in->clean_start);
     if (MQW__RARE(rule != 0))
-        mqw__break(w->check, rule, NULL, "client_id");
+        mqw__break(w->check, rule, NULL, MQW__F(client_id));
 }
 
 /* ---- CONNECT ---- */
@@ -147,10 +147,10 @@ static void write_client_id(mqw__writer *w, const mqw_connect *in)
 static void read_will(mqw__reader *r, mqw_will *out)
 {
     mqw__read_properties(r, MQW_IN_WILL, &out->props);
-    out->topic = mqw__read_raw_text(r, "will.topic");
-    mqw__reader_judge(r, out->topic, mqw__topic_flaws(out->topic), "will.topic");
-    out->payload = mqw__read_blob(r, "will.payload");
-    mqw__reader_judge_payload(r, &out->props, out->payload, "will.payload");
+    mqw__read_raw_text(r, &out->topic, MQW__F(will_topic));
+    mqw__reader_judge(r, out->topic, mqw__topic_flaws(out->topic), MQW__F(will_topic));
+    mqw__read_blob(r, &out->payload, MQW__F(will_payload));
+    mqw__reader_judge_payload(r, &out->props, out->payload, MQW__F(will_payload));
 }
 
 /* 3.1: a flag whose field is missing means nothing. */
@@ -163,17 +163,17 @@ static void read_credentials(mqw__reader *r, mqw_connect *out)
 {
     out->has_username = there(r, out->has_username);
     if (out->has_username)
-        out->username = mqw__read_text(r, "username");
+        mqw__read_text(r, &out->username, MQW__F(username));
     out->has_password = there(r, out->has_password);
     if (out->has_password)
-        out->password = mqw__read_blob(r, "password");
+        mqw__read_blob(r, &out->password, MQW__F(password));
 }
 
 /* Authentication data needs a method. */
 static void judge_auth_data(mqw__check *check, const mqw_props *props, const uint8_t *at)
 {
     if (MQW__RARE(mqw_has(props, auth_data) && !mqw_has(props, auth_method)))
-        mqw__break(check, MQW_RULE_AUTH_DATA_ALONE, at, "auth_data");
+        mqw__break(check, MQW_RULE_AUTH_DATA_ALONE, at, MQW__F(auth_data));
 }
 
 void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
@@ -185,7 +185,7 @@ void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     r.check->version = out->version;
     mqw__judge_header(r.check, packet->length);
     read_flags(&r, out);
-    out->keep_alive = mqw__read_u16(&r, "keep_alive");
+    out->keep_alive = mqw__read_u16(&r, MQW__F(keep_alive));
     const uint8_t *mark = r.at;
     mqw__read_properties(&r, MQW_IN_CONNECT, &out->props);
     judge_auth_data(r.check, &out->props, mark);
@@ -199,8 +199,8 @@ void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 static void write_will(mqw__writer *w, const mqw_will *in)
 {
     mqw__write_properties(w, MQW_IN_WILL, &in->props);
-    mqw__write_topic(w, in->topic, false, "will.topic");
-    mqw__write_blob(w, in->payload.data, in->payload.len, "will.payload");
+    mqw__write_topic(w, in->topic, false, MQW__F(will_topic));
+    mqw__write_blob(w, in->payload.data, in->payload.len, MQW__F(will_payload));
 }
 
 size_t mqw__connect_write(mqw__check *check, size_t at, const void *body)
@@ -216,9 +216,9 @@ size_t mqw__connect_write(mqw__check *check, size_t at, const void *body)
     if (in->has_will)
         write_will(&w, &in->will);
     if (in->has_username)
-        mqw__write_text(&w, in->username, "username");
+        mqw__write_text(&w, in->username, MQW__F(username));
     if (in->has_password)
-        mqw__write_blob(&w, in->password.data, in->password.len, "password");
+        mqw__write_blob(&w, in->password.data, in->password.len, MQW__F(password));
     return w.at;
 }
 
@@ -229,13 +229,13 @@ void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     mqw__reader r = mqw__reader_at(check, at);
     mqw_connack *out = &packet->connack;
     const uint8_t *mark = r.at;
-    uint8_t flags = mqw__read_u8(&r, "flags");
+    uint8_t flags = mqw__read_u8(&r, MQW__F(flags));
     out->session_present = (flags & 1) != 0 && r.check->version != MQW_3_1;
     if (MQW__RARE(flags > 1))
-        mqw__reader_break(&r, MQW_RULE_CONNACK_FLAGS, mark, "flags");
+        mqw__reader_break(&r, MQW_RULE_CONNACK_FLAGS, mark, MQW__F(flags));
     out->reason = mqw__read_reason(&r);
     if (MQW__RARE(out->session_present && out->reason))
-        mqw__reader_break(&r, MQW_RULE_SESSION_PRESENT, mark, "session_present");
+        mqw__reader_break(&r, MQW_RULE_SESSION_PRESENT, mark, MQW__F(session_present));
     mark = r.at;
     mqw__read_properties(&r, MQW_IN_CONNACK, &out->props);
     judge_auth_data(r.check, &out->props, mark);
@@ -247,9 +247,9 @@ size_t mqw__connack_write(mqw__check *check, size_t at, const void *body)
     mqw__writer w = mqw__writer_at(check, at);
     const mqw_connack *in = body;
     if (MQW__RARE(in->session_present && w.check->version == MQW_3_1))
-        mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, "session_present");
+        mqw__refuse(w.check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(session_present));
     if (MQW__RARE(in->session_present && in->reason))
-        mqw__break(w.check, MQW_RULE_SESSION_PRESENT, NULL, "session_present");
+        mqw__break(w.check, MQW_RULE_SESSION_PRESENT, NULL, MQW__F(session_present));
     mqw__write_u8(&w, in->session_present);
     mqw__write_reason(&w, in->reason);
     mqw__write_properties(&w, MQW_IN_CONNACK, &in->props);

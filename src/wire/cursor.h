@@ -17,9 +17,55 @@
  * counts, those that the compiler likes, and cursor.c has the others. */
 #ifdef __OPTIMIZE_SIZE__
 #define MQW__INLINE inline
+#define MQW__HOT    static
 #else
 #define MQW__INLINE static inline __attribute__((always_inline))
+#define MQW__HOT    MQW__INLINE
 #endif
+
+/* Fields that an error can name beside the properties, which their identifiers name. */
+#define MQW__FIELDS(X)                    \
+    X(type, "type")                       \
+    X(length, "length")                   \
+    X(version, "version")                 \
+    X(protocol_name, "protocol_name")     \
+    X(unsupported, "unsupported")         \
+    X(bridge, "bridge")                   \
+    X(flags, "flags")                     \
+    X(keep_alive, "keep_alive")           \
+    X(client_id, "client_id")             \
+    X(will_topic, "will.topic")           \
+    X(will_payload, "will.payload")       \
+    X(will_qos, "will.qos")               \
+    X(will_retain, "will.retain")         \
+    X(username, "username")               \
+    X(password, "password")               \
+    X(session_present, "session_present") \
+    X(topic, "topic")                     \
+    X(payload, "payload")                 \
+    X(payload_left, "payload_left")       \
+    X(packet_id, "packet_id")             \
+    X(qos, "qos")                         \
+    X(dup, "dup")                         \
+    X(reason, "reason")                   \
+    X(reasons, "reasons")                 \
+    X(filters, "filters")                 \
+    X(properties, "properties")           \
+    X(props, "props")
+
+enum {
+    MQW__F_none,
+#define X(id, field, ...) MQW__F_##field = id,
+    MQW_PROPERTIES(X)
+#undef X
+#define X(field, name) MQW__F_##field,
+        MQW__FIELDS(X)
+#undef X
+};
+#define MQW__F(field) MQW__F_##field
+
+/* NULL: none. */
+const char *mqw__field_name(uint8_t field);
 
 /* By what one packet is judged, and what came of it. */
 typedef struct mqw__check {
@@ -32,9 +78,9 @@ typedef struct mqw__check {
     uint8_t header_size; /* received */
     uint8_t first;       /* first byte of the packet */
     uint8_t version;
-    uint8_t rule;      /* of the failure; 0: none */
-    uint32_t offset;   /* of the failure, from the first byte of the packet */
-    const char *field; /* of the failure */
+    uint8_t rule;    /* of the failure; 0: none */
+    uint8_t field;   /* of the failure */
+    uint32_t offset; /* of the failure, from the first byte of the packet */
 } mqw__check;
 
 /* Cursors live in the function that moves them, which hands on no more than the place: so they stay in
@@ -64,14 +110,14 @@ _Static_assert(MQW__FLAW(UTF8) == MQW__UTF8_ILL_FORMED && MQW__FLAW(UTF8_NUL) ==
 
 /* A rule is broken at `at` (NULL: in the fixed header, or nowhere because the packet is being sent). Every
  * broken rule goes through here. True: it is refused, and the packet has failed; false: let pass. */
-MQW__COLD bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, const char *field);
+MQW__COLD bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, uint8_t field);
 /* The same for each rule of a set of flaws. */
-MQW__COLD bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, const char *field);
+MQW__COLD bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, uint8_t field);
 /* The packet has failed, whatever the policy and the version; true. */
-MQW__COLD bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, const char *field);
+MQW__COLD bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, uint8_t field);
 /* A variable byte integer of any form; returns the place behind it, `end` when it failed. */
 const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t *end, uint32_t *value,
-                             const char *field);
+                             uint8_t field);
 
 /* The variable byte integer at the start of `in`: its size, 0: incomplete, -1: more than four bytes. */
 MQW__INLINE int mqw__vbi_peek(mqw_bytes in, uint32_t *value)
@@ -97,14 +143,14 @@ MQW__INLINE mqw__reader mqw__reader_at(mqw__check *check, const uint8_t *at)
 }
 
 /* A rule is broken by the field at `mark`. */
-MQW__INLINE void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, const char *field)
+MQW__INLINE void mqw__reader_break(mqw__reader *r, unsigned rule, const uint8_t *mark, uint8_t field)
 {
     if (mqw__break(r->check, rule, mark, field))
         r->at = r->end;
 }
 
 /* Whether n bytes are left for the field that begins at `mark`. */
-MQW__INLINE bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, const char *field)
+MQW__INLINE bool mqw__reader_need(mqw__reader *r, size_t n, const uint8_t *mark, uint8_t field)
 {
     if (MQW__RARE((size_t)(r->end - r->at) < n)) {
         mqw__reader_break(r, MQW_RULE_TRUNCATED, mark, field);
@@ -123,14 +169,14 @@ MQW__INLINE uint32_t mqw__load_u32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-MQW__INLINE uint8_t mqw__read_u8(mqw__reader *r, const char *field)
+MQW__INLINE uint8_t mqw__read_u8(mqw__reader *r, uint8_t field)
 {
     if (!mqw__reader_need(r, 1, r->at, field))
         return 0;
     return *r->at++;
 }
 
-MQW__INLINE uint16_t mqw__read_u16(mqw__reader *r, const char *field)
+MQW__INLINE uint16_t mqw__read_u16(mqw__reader *r, uint8_t field)
 {
     if (!mqw__reader_need(r, 2, r->at, field))
         return 0;
@@ -138,7 +184,7 @@ MQW__INLINE uint16_t mqw__read_u16(mqw__reader *r, const char *field)
     return mqw__load_u16(r->at - 2);
 }
 
-MQW__INLINE uint32_t mqw__read_u32(mqw__reader *r, const char *field)
+MQW__INLINE uint32_t mqw__read_u32(mqw__reader *r, uint8_t field)
 {
     if (!mqw__reader_need(r, 4, r->at, field))
         return 0;
@@ -146,7 +192,7 @@ MQW__INLINE uint32_t mqw__read_u32(mqw__reader *r, const char *field)
     return mqw__load_u32(r->at - 4);
 }
 
-MQW__INLINE uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
+MQW__INLINE uint32_t mqw__read_vbi(mqw__reader *r, uint8_t field)
 {
     if (r->at < r->end && *r->at < 0x80)
         return *r->at++;
@@ -156,42 +202,42 @@ MQW__INLINE uint32_t mqw__read_vbi(mqw__reader *r, const char *field)
 }
 
 /* Binary data: two bytes of length, then any bytes. */
-MQW__INLINE mqw_bytes mqw__read_blob(mqw__reader *r, const char *field)
+MQW__INLINE void mqw__read_blob(mqw__reader *r, mqw_bytes *out, uint8_t field)
 {
     const uint8_t *mark = r->at;
-    mqw_bytes blob = {mark, 0};
-    if (!mqw__reader_need(r, 2, mark, field))
-        return blob;
-    size_t len = mqw__load_u16(mark);
-    r->at += 2;
-    if (!mqw__reader_need(r, len, mark, field))
-        return blob;
-    blob.data = r->at;
-    blob.len = len;
+    size_t len = 0;
+    if (mqw__reader_need(r, 2, mark, field)) {
+        r->at += 2;
+        len = mqw__load_u16(mark);
+        if (!mqw__reader_need(r, len, mark, field))
+            len = 0;
+    }
+    *out = (mqw_bytes){r->at, len};
     r->at += len;
-    return blob;
 }
 
 /* A UTF-8 string, unchecked. */
-MQW__INLINE mqw_text mqw__read_raw_text(mqw__reader *r, const char *field)
+MQW__INLINE void mqw__read_raw_text(mqw__reader *r, mqw_text *out, uint8_t field)
 {
-    mqw_bytes blob = mqw__read_blob(r, field);
-    return (mqw_text){(const char *)blob.data, blob.len};
+    mqw_bytes blob;
+    mqw__read_blob(r, &blob, field);
+    *out = (mqw_text){(const char *)blob.data, blob.len};
 }
 
 /* The text that was read last, with its two bytes of length, has flaws. */
-MQW__INLINE void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, const char *field)
+MQW__INLINE void mqw__reader_judge(mqw__reader *r, mqw_text text, unsigned flaws, uint8_t field)
 {
     if (MQW__RARE(flaws != 0) && mqw__break_flaws(r->check, flaws, (const uint8_t *)text.data - 2, field))
         r->at = r->end;
 }
 
 /* A UTF-8 string. */
-MQW__INLINE mqw_text mqw__read_text(mqw__reader *r, const char *field)
+MQW__INLINE void mqw__read_text(mqw__reader *r, mqw_text *out, uint8_t field)
 {
-    mqw_text text = mqw__read_raw_text(r, field);
+    mqw_text text;
+    mqw__read_raw_text(r, &text, field);
     mqw__reader_judge(r, text, mqw__utf8_scan(text.data, text.len) & MQW__FLAWS_OF_TEXT, field);
-    return text;
+    *out = text;
 }
 
 /* All that is left. */
@@ -205,9 +251,9 @@ MQW__INLINE mqw_bytes mqw__read_rest(mqw__reader *r)
 /* A packet identifier. */
 MQW__INLINE uint16_t mqw__read_packet_id(mqw__reader *r)
 {
-    uint16_t id = mqw__read_u16(r, "packet_id");
+    uint16_t id = mqw__read_u16(r, MQW__F(packet_id));
     if (MQW__RARE(id == 0))
-        mqw__reader_break(r, MQW_RULE_PACKET_ID_ZERO, r->at - 2, "packet_id");
+        mqw__reader_break(r, MQW_RULE_PACKET_ID_ZERO, r->at - 2, MQW__F(packet_id));
     return id;
 }
 
@@ -215,7 +261,7 @@ MQW__INLINE uint16_t mqw__read_packet_id(mqw__reader *r)
 MQW__INLINE void mqw__reader_end(mqw__reader *r)
 {
     if (MQW__RARE(r->at != r->end))
-        mqw__reader_break(r, MQW_RULE_SURPLUS, r->at, NULL);
+        mqw__reader_break(r, MQW_RULE_SURPLUS, r->at, MQW__F_none);
 }
 
 /* ---- writing ---- */
@@ -302,7 +348,7 @@ MQW__INLINE void mqw__write_bytes(mqw__writer *w, const void *data, size_t len)
 }
 
 /* Binary data: two bytes of length, then any bytes. */
-MQW__INLINE void mqw__write_blob(mqw__writer *w, const void *data, size_t len, const char *field)
+MQW__INLINE void mqw__write_blob(mqw__writer *w, const void *data, size_t len, uint8_t field)
 {
     if (MQW__RARE(len > 0xFFFF))
         mqw__refuse(w->check, MQW_RULE_TEXT_TOO_LONG, NULL, field);
@@ -315,7 +361,7 @@ MQW__INLINE void mqw__write_blob(mqw__writer *w, const void *data, size_t len, c
 }
 
 /* A UTF-8 string. */
-MQW__INLINE void mqw__write_text(mqw__writer *w, mqw_text text, const char *field)
+MQW__INLINE void mqw__write_text(mqw__writer *w, mqw_text text, uint8_t field)
 {
     mqw__write_blob(w, text.data, text.len, field);
     if (MQW__RARE(w->check->rule != 0))
@@ -329,7 +375,7 @@ MQW__INLINE void mqw__write_text(mqw__writer *w, mqw_text text, const char *fiel
 MQW__INLINE void mqw__write_packet_id(mqw__writer *w, uint16_t id)
 {
     if (MQW__RARE(id == 0))
-        mqw__break(w->check, MQW_RULE_PACKET_ID_ZERO, NULL, "packet_id");
+        mqw__break(w->check, MQW_RULE_PACKET_ID_ZERO, NULL, MQW__F(packet_id));
     mqw__write_u16(w, id);
 }
 

@@ -41,7 +41,7 @@ size_t mqw__disconnect_write(mqw__check *check, size_t at, const void *body)
 static void judge_method(mqw__check *check, const mqw_props *props, const uint8_t *at)
 {
     if (MQW__RARE(!mqw_has(props, auth_method)))
-        mqw__break(check, MQW_RULE_AUTH_NO_METHOD, at, "auth_method");
+        mqw__break(check, MQW_RULE_AUTH_NO_METHOD, at, MQW__F(auth_method));
 }
 
 /* Only the empty form leaves anything out. */

@@ -33,17 +33,17 @@ int mqw__judge(const mqw_policy *policy, uint8_t version, mqw_rule rule)
     return row->standing == MQW__IGNORE ? 0 : 2;
 }
 
-bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, const char *field)
+bool mqw__refuse(mqw__check *check, unsigned rule, const uint8_t *at, uint8_t field)
 {
     if (!check->rule) {
         check->rule = (uint8_t)rule;
         check->field = field;
-        check->offset = at ? (uint32_t)(at - check->body) + check->header_size : 0;
+        check->offset = at && check->body ? (uint32_t)(at - check->body) + check->header_size : 0;
     }
     return true;
 }
 
-bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, const char *field)
+bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, uint8_t field)
 {
     if (check->rule)
         return true;
@@ -54,7 +54,7 @@ bool mqw__break(mqw__check *check, unsigned rule, const uint8_t *at, const char 
     return verdict == 2 && mqw__refuse(check, rule, at, field);
 }
 
-bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, const char *field)
+bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, uint8_t field)
 {
     bool refused = false;
     for (unsigned rule = MQW_RULE_UTF8; flaws && !refused; rule++, flaws >>= 1)
@@ -64,6 +64,19 @@ bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, cons
 }
 
 /* ---- errors ---- */
+
+const char *mqw__field_name(uint8_t field)
+{
+    static const char *const names[] = {
+#define X(id, field, ...) [id] = #field,
+        MQW_PROPERTIES(X)
+#undef X
+#define X(field, name) [MQW__F_##field] = name,
+            MQW__FIELDS(X)
+#undef X
+    };
+    return names[field];
+}
 
 static int fault_code(const mqw__rule_row *row)
 {

@@ -92,16 +92,16 @@ MQW__INLINE bool mqw__wrong_reason(const mqw__check *check, uint8_t reason)
 
 MQW__INLINE uint8_t mqw__read_reason(mqw__reader *r)
 {
-    uint8_t reason = mqw__read_u8(r, "reason");
+    uint8_t reason = mqw__read_u8(r, MQW__F(reason));
     if (MQW__RARE(mqw__wrong_reason(r->check, reason)))
-        mqw__reader_break(r, mqw__reason_rule(mqw__type(r->check)), r->at - 1, "reason");
+        mqw__reader_break(r, mqw__reason_rule(mqw__type(r->check)), r->at - 1, MQW__F(reason));
     return reason;
 }
 
 MQW__INLINE void mqw__write_reason(mqw__writer *w, uint8_t reason)
 {
     if (MQW__RARE(mqw__wrong_reason(w->check, reason)))
-        mqw__break(w->check, mqw__reason_rule(mqw__type(w->check)), NULL, "reason");
+        mqw__break(w->check, mqw__reason_rule(mqw__type(w->check)), NULL, MQW__F(reason));
     mqw__write_u8(w, reason);
 }
 

@@ -38,12 +38,6 @@ static const property properties[] = {
 #undef X
 };
 
-static const char *const names[] = {
-#define X(id, field, ...) [id] = #field,
-    MQW_PROPERTIES(X)
-#undef X
-};
-
 enum { COUNT = sizeof properties / sizeof *properties };
 _Static_assert(MQW_RULE_COUNT <= 256, "rules fit in a byte");
 _Static_assert(COUNT <= 64, "properties fit in the mask");
@@ -63,17 +57,24 @@ MQW__COLD static bool misplace(mqw__check *check, uint32_t id, unsigned place, c
         rule = MQW_RULE_SUBSCRIPTION_ID_CLIENT;
     if (id == MQW_ID_session_expiry && place == MQW_IN_DISCONNECT)
         rule = MQW_RULE_SESSION_EXPIRY_SERVER;
-    return mqw__break(check, rule, at, names[id]);
+    return mqw__break(check, rule, at, (uint8_t)id);
 }
 
-static inline bool allowed(const mqw__check *check, const property *row, unsigned place)
+/* A place, as seen by a row: each side has its bits, 0 when it cannot be the sender. */
+typedef struct sides {
+    unsigned client;
+    unsigned server;
+} sides;
+
+static inline sides sides_of(const mqw__check *check, unsigned place)
 {
-    unsigned places = 0;
-    if (check->codec->sender != MQW_SERVER)
-        places |= row->client;
-    if (check->codec->sender != MQW_CLIENT)
-        places |= row->server;
-    return (places & place) != 0;
+    return (sides){check->codec->sender == MQW_SERVER ? 0 : place,
+                   check->codec->sender == MQW_CLIENT ? 0 : place};
+}
+
+static inline bool allowed(const property *row, sides by)
+{
+    return ((row->client & by.client) | (row->server & by.server)) != 0;
 }
 
 static inline bool wrong_number(const property *row, uint32_t value)
@@ -92,7 +93,7 @@ static inline unsigned text_flaws(const property *row, mqw_text text)
 /* ---- reading ---- */
 
 const uint8_t *mqw__vbi_read(mqw__check *check, const uint8_t *at, const uint8_t *end, uint32_t *value,
-                             const char *field)
+                             uint8_t field)
 {
     int size = mqw__vbi_peek((mqw_bytes){at, (size_t)(end - at)}, value);
     if (size <= 0) {
@@ -112,9 +113,10 @@ static void extend(mqw_list *list, bool begun, const uint8_t *mark, const uint8_
 }
 
 /* A text of the property that began at `mark`. */
-static inline mqw_text read_text(mqw__reader *r, const property *row, const uint8_t *mark, const char *name)
+MQW__HOT mqw_text read_text(mqw__reader *r, const property *row, const uint8_t *mark, uint8_t name)
 {
-    mqw_text text = mqw__read_raw_text(r, name);
+    mqw_text text;
+    mqw__read_raw_text(r, &text, name);
     unsigned flaws = text_flaws(row, text);
     if (MQW__RARE(flaws != 0) && mqw__break_flaws(r->check, flaws, mark, name))
         r->at = r->end;
@@ -122,8 +124,8 @@ static inline mqw_text read_text(mqw__reader *r, const property *row, const uint
 }
 
 /* The value of a property that began at `mark`. */
-static inline void read_value(mqw__reader *r, const property *row, const uint8_t *mark, bool again,
-                              void *field, const char *name)
+MQW__HOT void read_value(mqw__reader *r, const property *row, const uint8_t *mark, bool again, void *field,
+                         uint8_t name)
 {
     bool wrong = false;
     switch ((wire_type)row->wire) {
@@ -131,7 +133,7 @@ static inline void read_value(mqw__reader *r, const property *row, const uint8_t
     case U16: wrong = wrong_number(row, *(uint16_t *)field = mqw__read_u16(r, name)); break;
     case U32: wrong = wrong_number(row, *(uint32_t *)field = mqw__read_u32(r, name)); break;
     case TEXT: *(mqw_text *)field = read_text(r, row, mark, name); break;
-    case BLOB: *(mqw_bytes *)field = mqw__read_blob(r, name); break;
+    case BLOB: mqw__read_blob(r, field, name); break;
     case VARS:
         wrong = wrong_number(row, mqw__read_vbi(r, name));
         extend(field, again, mark, r->at);
@@ -147,21 +149,21 @@ static inline void read_value(mqw__reader *r, const property *row, const uint8_t
         mqw__reader_break(r, row->broken, mark, name);
 }
 
-static inline uint64_t read_one(mqw__reader *r, unsigned place, uint64_t has, mqw_props *out)
+MQW__HOT uint64_t read_one(mqw__reader *r, unsigned place, sides by, uint64_t has, mqw_props *out)
 {
     const uint8_t *mark = r->at;
-    uint32_t id = mqw__read_vbi(r, "properties");
+    uint32_t id = mqw__read_vbi(r, MQW__F(properties));
     const property *row = row_of(id);
     if (MQW__RARE(row->wire == NONE)) {
-        mqw__reader_break(r, MQW_RULE_PROPERTY_UNKNOWN, mark, "properties");
+        mqw__reader_break(r, MQW_RULE_PROPERTY_UNKNOWN, mark, MQW__F(properties));
         return has;
     }
-    if (MQW__RARE(!allowed(r->check, row, place)) && misplace(r->check, id, place, mark))
+    if (MQW__RARE(!allowed(row, by)) && misplace(r->check, id, place, mark))
         r->at = r->end;
-    bool again = (has >> id & 1) != 0;
-    if (MQW__RARE(again && !(row->repeat & place)))
-        mqw__reader_break(r, MQW_RULE_PROPERTY_REPEATED, mark, names[id]);
-    read_value(r, row, mark, again, (char *)out + row->offset, names[id]);
+    bool again = MQW__RARE(has >> id & 1);
+    if (MQW__RARE(again) && !(row->repeat & place))
+        mqw__reader_break(r, MQW_RULE_PROPERTY_REPEATED, mark, (uint8_t)id);
+    read_value(r, row, mark, again, (char *)out + row->offset, (uint8_t)id);
     return has | UINT64_C(1) << id;
 }
 
@@ -169,18 +171,19 @@ const uint8_t *mqw__properties_read(mqw__check *check, const uint8_t *at, unsign
 {
     mqw__reader r = mqw__reader_at(check, at);
     uint64_t has = 0;
-    uint32_t size = mqw__read_vbi(&r, "properties");
-    if (mqw__reader_need(&r, size, at, "properties")) {
+    uint32_t size = mqw__read_vbi(&r, MQW__F(properties));
+    if (mqw__reader_need(&r, size, at, MQW__F(properties))) {
         mqw__reader block = {r.at, r.at + size, check};
+        sides by = sides_of(check, place);
         while (block.at < block.end)
-            has = read_one(&block, place, has, out);
+            has = read_one(&block, place, by, has, out);
         r.at = MQW__RARE(check->rule != 0) ? r.end : block.end;
     }
     out->has = has;
     return r.at;
 }
 
-bool mqw__payload_break(mqw__check *check, const mqw_props *props, mqw_bytes payload, const char *field)
+bool mqw__payload_break(mqw__check *check, const mqw_props *props, mqw_bytes payload, uint8_t field)
 {
     if (mqw_get(props, payload_format, 0) != 1 ||
         !mqw__judge(check->codec->policy, check->version, MQW_RULE_PAYLOAD_FORMAT))
@@ -251,106 +254,92 @@ bool mqw__property_next(mqw_list *left, uint32_t id, mqw_bytes *value)
 void mqw__properties_refuse(mqw__check *check, const mqw_props *props)
 {
     unsigned id = (unsigned)__builtin_ctzll(props->has);
-    mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, row_of(id)->wire ? names[id] : "props");
+    mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, row_of(id)->wire ? (uint8_t)id : MQW__F(props));
 }
 
-static void write_number_item(mqw__writer *w, const property *row, mqw_bytes value, const char *name)
+/* An item of a list stands there as it goes out, so it is checked by reading it. */
+static void write_item(mqw__writer *w, const property *row, uint8_t id, mqw_bytes value)
 {
-    uint32_t number = 0;
-    mqw__vbi_peek(value, &number);
-    if (MQW__RARE(wrong_number(row, number)))
-        mqw__break(w->check, row->broken, NULL, name);
-    mqw__write_vbi(w, number);
-}
-
-static void write_pair_item(mqw__writer *w, mqw_bytes value, const char *name)
-{
-    size_t first = blob_size(value);
-    mqw__write_text(w, (mqw_text){(const char *)value.data + 2, first - 2}, name);
-    mqw__write_text(w, (mqw_text){(const char *)value.data + first + 2, value.len - first - 2}, name);
+    mqw__reader r = {value.data, value.data + value.len, w->check};
+    mqw_list scratch;
+    read_value(&r, row, value.data, false, &scratch, id);
+    mqw__write_u8(w, id);
+    mqw__write_bytes(w, value.data, value.len);
 }
 
 /* Copies the items of a list: what else stands between them stays behind. */
-static void write_list(mqw__writer *w, uint8_t id, unsigned place, mqw_list list)
+static size_t write_list(mqw__check *check, size_t at, const property *row, uint8_t id, unsigned place,
+                         mqw_list list)
 {
-    const property *row = &properties[id];
+    mqw__writer w = mqw__writer_at(check, at);
     mqw_bytes value;
-    for (bool again = false; mqw__property_next(&list, id, &value); again = true) {
+    bool good = (list.wire.data || !list.wire.len) && list.wire.len <= MQW_LENGTH_MAX;
+    for (bool again = false; good && mqw__property_next(&list, id, &value); again = true) {
         if (MQW__RARE(again && !(row->repeat & place)))
-            mqw__break(w->check, MQW_RULE_PROPERTY_REPEATED, NULL, names[id]);
-        mqw__write_u8(w, id);
-        if (row->wire == VARS)
-            write_number_item(w, row, value, names[id]);
-        else
-            write_pair_item(w, value, names[id]);
+            mqw__break(check, MQW_RULE_PROPERTY_REPEATED, NULL, id);
+        write_item(&w, row, id, value);
     }
     if (MQW__RARE(list.wire.len != 0))
-        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, names[id]);
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, id);
+    return w.at;
 }
 
-static void write_text(mqw__writer *w, const property *row, mqw_text text, const char *name)
+MQW__HOT void write_text(mqw__writer *w, const property *row, uint8_t id, mqw_text text)
 {
-    mqw__write_blob(w, text.data, text.len, name);
+    mqw__write_blob(w, text.data, text.len, id);
     if (MQW__RARE(w->check->rule != 0))
         return;
     unsigned flaws = text_flaws(row, text);
     if (MQW__RARE(flaws != 0))
-        mqw__break_flaws(w->check, flaws, NULL, name);
+        mqw__break_flaws(w->check, flaws, NULL, id);
 }
 
-static void write_list_checked(mqw__writer *w, uint8_t id, unsigned place, const mqw_list *list)
+MQW__HOT void write_blob(mqw__writer *w, uint8_t id, mqw_bytes blob)
 {
-    if (MQW__RARE((!list->wire.data && list->wire.len) || list->wire.len > MQW_LENGTH_MAX))
-        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, names[id]);
-    else
-        write_list(w, id, place, *list);
+    mqw__write_blob(w, blob.data, blob.len, id);
 }
 
-static void write_number(mqw__writer *w, uint8_t id, const void *field)
+MQW__HOT void write_number(mqw__writer *w, const property *row, uint8_t id, const void *field)
 {
-    const property *row = &properties[id];
     uint32_t number = 0;
-    mqw__write_u8(w, id);
     switch ((wire_type)row->wire) {
     case U8: mqw__write_u8(w, (uint8_t)(number = *(const uint8_t *)field)); break;
     case U16: mqw__write_u16(w, (uint16_t)(number = *(const uint16_t *)field)); break;
     default: mqw__write_u32(w, number = *(const uint32_t *)field); break;
     }
     if (MQW__RARE(wrong_number(row, number)))
-        mqw__break(w->check, row->broken, NULL, names[id]);
+        mqw__break(w->check, row->broken, NULL, id);
 }
 
-static void write_one(mqw__writer *w, uint8_t id, unsigned place, const mqw_props *props)
+MQW__HOT void write_one(mqw__writer *w, uint8_t id, unsigned place, sides by, const mqw_props *props)
 {
     const property *row = row_of(id);
     if (MQW__RARE(row->wire == NONE)) {
-        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "props");
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(props));
         return;
     }
-    if (MQW__RARE(!allowed(w->check, row, place)))
+    if (MQW__RARE(!allowed(row, by)))
         misplace(w->check, id, place, NULL);
     const void *field = (const char *)props + row->offset;
+    if (row->wire >= VARS) {
+        w->at = write_list(w->check, w->at, row, id, place, *(const mqw_list *)field);
+        return;
+    }
+    mqw__write_u8(w, id);
     switch ((wire_type)row->wire) {
-    case TEXT:
-        mqw__write_u8(w, id);
-        write_text(w, row, *(const mqw_text *)field, names[id]);
-        break;
-    case BLOB:
-        mqw__write_u8(w, id);
-        mqw__write_blob(w, ((const mqw_bytes *)field)->data, ((const mqw_bytes *)field)->len, names[id]);
-        break;
-    case VARS:
-    case PAIRS: write_list_checked(w, id, place, field); break;
-    default: write_number(w, id, field); break;
+    case TEXT: write_text(w, row, id, *(const mqw_text *)field); break;
+    case BLOB: write_blob(w, id, *(const mqw_bytes *)field); break;
+    default: write_number(w, row, id, field); break;
     }
 }
 
 size_t mqw__properties_write(mqw__check *check, size_t at, unsigned place, const mqw_props *props)
 {
     mqw__writer w = mqw__writer_at(check, at);
+    sides by = sides_of(check, place);
     mqw__writer_take(&w, 1);
     for (uint64_t left = props->has; left; left &= left - 1)
-        write_one(&w, (uint8_t)__builtin_ctzll(left), place, props);
+        write_one(&w, (uint8_t)__builtin_ctzll(left), place, by, props);
     size_t size = w.at - at - 1;
     if (MQW__RARE(size >= 0x80))
         mqw__writer_shift(&w, at + 1, mqw__vbi_size(size) - 1);

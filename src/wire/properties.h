@@ -24,7 +24,7 @@ bool mqw__property_next(mqw_list *left, uint32_t id, mqw_bytes *value);
 
 /* Judges a payload that its properties call UTF-8. */
 MQW__COLD bool mqw__payload_break(mqw__check *check, const mqw_props *props, mqw_bytes payload,
-                                  const char *field);
+                                  uint8_t field);
 
 /* Properties where the version has them; else there are none. */
 MQW__INLINE void mqw__read_properties(mqw__reader *r, unsigned place, mqw_props *out)
@@ -49,7 +49,7 @@ MQW__INLINE void mqw__write_properties(mqw__writer *w, unsigned place, const mqw
 
 /* A payload whose format nobody asked to have checked is any bytes. */
 MQW__INLINE void mqw__reader_judge_payload(mqw__reader *r, const mqw_props *props, mqw_bytes payload,
-                                           const char *field)
+                                           uint8_t field)
 {
     if (MQW__RARE(r->check->codec->policy != NULL) && mqw__payload_break(r->check, props, payload, field))
         r->at = r->end;

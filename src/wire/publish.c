@@ -16,9 +16,9 @@ static inline void read_flags(mqw__reader *r, mqw_publish *out)
     out->qos = first >> 1 & 3;
     out->retain = (first & 1) != 0;
     if (MQW__RARE(out->qos == 3))
-        mqw__reader_break(r, MQW_RULE_QOS, NULL, "qos");
+        mqw__reader_break(r, MQW_RULE_QOS, NULL, MQW__F(qos));
     if (MQW__RARE(out->dup && out->qos == 0))
-        mqw__reader_break(r, MQW_RULE_DUP_QOS_0, NULL, "dup");
+        mqw__reader_break(r, MQW_RULE_DUP_QOS_0, NULL, MQW__F(dup));
 }
 
 void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
@@ -26,25 +26,26 @@ void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     mqw__reader r = mqw__reader_at(check, at);
     mqw_publish *out = &packet->publish;
     read_flags(&r, out);
-    mqw_text topic = mqw__read_raw_text(&r, "topic");
-    mqw__reader_judge(&r, topic, mqw__utf8_scan(topic.data, topic.len), "topic");
+    mqw_text topic;
+    mqw__read_raw_text(&r, &topic, MQW__F(topic));
+    mqw__reader_judge(&r, topic, mqw__utf8_scan(topic.data, topic.len), MQW__F(topic));
     out->topic = topic;
     out->packet_id = packet->qos ? mqw__read_packet_id(&r) : 0;
     mqw__read_properties(&r, MQW_IN_PUBLISH, &out->props);
     if (MQW__RARE(topic.len == 0 && !has_alias(out)))
-        mqw__reader_break(&r, MQW_RULE_TOPIC_EMPTY, at, "topic");
+        mqw__reader_break(&r, MQW_RULE_TOPIC_EMPTY, at, MQW__F(topic));
     mqw_bytes payload = mqw__read_rest(&r);
     out->payload = payload;
     out->payload_left = packet->length - (uint32_t)(check->end - check->body);
-    mqw__reader_judge_payload(&r, &out->props, payload, "payload");
+    mqw__reader_judge_payload(&r, &out->props, payload, MQW__F(payload));
 }
 
 static inline void write_flags(mqw__writer *w, const mqw_publish *in)
 {
     if (MQW__RARE(in->qos > 2))
-        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "qos");
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(qos));
     if (MQW__RARE(in->dup && in->qos == 0))
-        mqw__break(w->check, MQW_RULE_DUP_QOS_0, NULL, "dup");
+        mqw__break(w->check, MQW_RULE_DUP_QOS_0, NULL, MQW__F(dup));
     w->check->first |= (uint8_t)((in->dup ? 8u : 0) | (unsigned)in->qos << 1 | (in->retain ? 1u : 0));
 }
 
@@ -53,7 +54,7 @@ static inline void write_packet_id(mqw__writer *w, const mqw_publish *in)
     if (in->qos)
         mqw__write_packet_id(w, in->packet_id);
     else if (MQW__RARE(in->packet_id != 0))
-        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "packet_id");
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(packet_id));
 }
 
 /* Bytes behind the head: the payload, or what will follow in pieces. */
@@ -65,9 +66,9 @@ static inline size_t payload_size(mqw__check *check, const mqw_publish *in, bool
     if (!whole)
         return size + in->payload_left;
     if (MQW__RARE(in->payload_left != 0))
-        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload_left");
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(payload_left));
     if (MQW__RARE(!in->payload.data && size))
-        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "payload");
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(payload));
     return size;
 }
 
@@ -77,7 +78,7 @@ size_t mqw__publish_write(mqw__check *check, const mqw_publish *in, bool whole)
     unsigned guess = mqw__vbi_size(2 + in->topic.len + payload);
     mqw__writer w = mqw__writer_at(check, 1 + (size_t)guess);
     write_flags(&w, in);
-    mqw__write_topic(&w, in->topic, has_alias(in), "topic");
+    mqw__write_topic(&w, in->topic, has_alias(in), MQW__F(topic));
     write_packet_id(&w, in);
     mqw__write_properties(&w, MQW_IN_PUBLISH, &in->props);
     mqw__write_header(&w, guess, payload);

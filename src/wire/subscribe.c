@@ -11,13 +11,13 @@ static bool judge_options(mqw__check *check, mqw_text filter, uint8_t options, c
     bool five = check->version == MQW_5_0;
     bool refused = false;
     if (MQW__RARE(options & (five ? RESERVED_5 : RESERVED_3)))
-        refused = mqw__break(check, MQW_RULE_OPTIONS_RESERVED, at, "filters");
+        refused = mqw__break(check, MQW_RULE_OPTIONS_RESERVED, at, MQW__F(filters));
     if (MQW__RARE((options & QOS) == QOS))
-        refused |= mqw__break(check, MQW_RULE_OPTIONS_QOS, at, "filters");
+        refused |= mqw__break(check, MQW_RULE_OPTIONS_QOS, at, MQW__F(filters));
     if (MQW__RARE((options & RETAIN_HANDLING) == RETAIN_HANDLING))
-        refused |= mqw__break(check, MQW_RULE_OPTIONS_RETAIN_HANDLING, at, "filters");
+        refused |= mqw__break(check, MQW_RULE_OPTIONS_RETAIN_HANDLING, at, MQW__F(filters));
     if (MQW__RARE((options & NO_LOCAL) && five && mqw__is_shared(filter)))
-        refused |= mqw__break(check, MQW_RULE_SHARE_NO_LOCAL, at, "filters");
+        refused |= mqw__break(check, MQW_RULE_SHARE_NO_LOCAL, at, MQW__F(filters));
     return refused;
 }
 
@@ -28,12 +28,13 @@ static unsigned empty_rule(const mqw__check *check)
 
 static void read_filter(mqw__reader *r, bool with_options)
 {
-    mqw_text filter = mqw__read_raw_text(r, "filters");
+    mqw_text filter;
+    mqw__read_raw_text(r, &filter, MQW__F(filters));
     if (MQW__RARE(r->check->rule != 0))
         return;
-    mqw__reader_judge(r, filter, mqw__filter_flaws(filter, r->check->version), "filters");
+    mqw__reader_judge(r, filter, mqw__filter_flaws(filter, r->check->version), MQW__F(filters));
     if (with_options) {
-        uint8_t options = mqw__read_u8(r, "filters");
+        uint8_t options = mqw__read_u8(r, MQW__F(filters));
         if (judge_options(r->check, filter, options, r->at - 1))
             r->at = r->end;
     }
@@ -48,7 +49,7 @@ void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *packe
     mqw__read_properties(&r, mqw__place(r.check), &out->props);
     out->filters.wire = (mqw_bytes){r.at, (size_t)(r.end - r.at)};
     if (MQW__RARE(r.at == r.end))
-        mqw__reader_break(&r, empty_rule(check), r.at, "filters");
+        mqw__reader_break(&r, empty_rule(check), r.at, MQW__F(filters));
     while (r.at < r.end)
         read_filter(&r, packet->type == MQW_SUBSCRIBE);
 }
@@ -58,13 +59,13 @@ static void judge_filter(mqw__check *check, mqw_text filter)
 {
     int rule = mqw_filter_check(filter, check->version);
     if (MQW__RARE(rule != 0))
-        mqw__refuse(check, (unsigned)rule, NULL, "filters");
+        mqw__refuse(check, (unsigned)rule, NULL, MQW__F(filters));
 }
 
 static void judge_sent_options(mqw__check *check, mqw_text filter, uint8_t options)
 {
     if (MQW__RARE(check->version != MQW_5_0 && (options & RESERVED_3)))
-        mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, "filters");
+        mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(filters));
     judge_options(check, filter, options, NULL);
 }
 
@@ -82,7 +83,7 @@ static void judge_list(mqw__check *check, mqw_list left, bool with_options)
         }
     }
     if (MQW__RARE(left.wire.len != 0))
-        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, "filters");
+        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(filters));
 }
 
 size_t mqw__subscribe_write(mqw__check *check, size_t at, const void *body)
@@ -94,9 +95,9 @@ size_t mqw__subscribe_write(mqw__check *check, size_t at, const void *body)
     mqw__write_packet_id(&w, in->packet_id);
     mqw__write_properties(&w, mqw__place(w.check), &in->props);
     if (MQW__RARE(wire.len == 0)) {
-        mqw__break(w.check, empty_rule(check), NULL, "filters");
+        mqw__break(w.check, empty_rule(check), NULL, MQW__F(filters));
     } else if (MQW__RARE(!wire.data || wire.len > MQW_LENGTH_MAX)) {
-        mqw__refuse(w.check, MQW_RULE_FIELD_RANGE, NULL, "filters");
+        mqw__refuse(w.check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(filters));
     } else {
         judge_list(w.check, in->filters, mqw__type(check) == MQW_SUBSCRIBE);
         mqw__write_bytes(&w, wire.data, wire.len);
@@ -116,10 +117,11 @@ static bool has_reasons(const mqw__check *check)
 static void judge_reasons(mqw__check *check, mqw_bytes reasons, bool sent)
 {
     if (MQW__RARE(reasons.len == 0))
-        mqw__break(check, MQW_RULE_REASONS_EMPTY, sent ? NULL : reasons.data, "reasons");
+        mqw__break(check, MQW_RULE_REASONS_EMPTY, sent ? NULL : reasons.data, MQW__F(reasons));
     for (size_t i = 0; i < reasons.len; i++)
         if (MQW__RARE(mqw__wrong_reason(check, reasons.data[i])))
-            mqw__break(check, mqw__reason_rule(mqw__type(check)), sent ? NULL : reasons.data + i, "reasons");
+            mqw__break(check, mqw__reason_rule(mqw__type(check)), sent ? NULL : reasons.data + i,
+                       MQW__F(reasons));
 }
 
 void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
@@ -139,12 +141,12 @@ void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 static void write_reasons(mqw__writer *w, mqw_bytes reasons)
 {
     if (MQW__RARE((!reasons.data && reasons.len) || reasons.len > MQW_LENGTH_MAX)) {
-        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, "reasons");
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(reasons));
     } else if (has_reasons(w->check)) {
         judge_reasons(w->check, reasons, true);
         mqw__write_bytes(w, reasons.data, reasons.len);
     } else if (MQW__RARE(reasons.len != 0)) {
-        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, "reasons");
+        mqw__refuse(w->check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(reasons));
     }
 }
 

@@ -12,7 +12,7 @@ static inline unsigned mqw__topic_flaws(mqw_text name)
 }
 
 /* Writes a topic name, which is checked in 3.1, too; `may_be_empty`: an alias stands for it. */
-static inline void mqw__write_topic(mqw__writer *w, mqw_text name, bool may_be_empty, const char *field)
+static inline void mqw__write_topic(mqw__writer *w, mqw_text name, bool may_be_empty, uint8_t field)
 {
     mqw__write_blob(w, name.data, name.len, field);
     if (MQW__RARE(w->check->rule != 0))
