@@ -2,6 +2,8 @@
 // Push on top of pull: a loop over recv that calls the handlers.
 #include "conn/inside.h"
 
+enum { DEPTH_MAX = 127 }; /* handlers that dispatch, whose handlers dispatch … */
+
 /* Where the handler of each packet type stands. */
 static const uint16_t handler_at[16] = {
 #define X(id, NAME, name, ...) [id] = offsetof(mqw_handlers, name),
@@ -37,7 +39,7 @@ static void tell_error(mqw_conn *conn, const mqw__audience *audience, const mqw_
 
 static void tell_misuse(mqw_conn *conn, const mqw__audience *audience)
 {
-    if (!(conn->flags & MQW__MISUSED))
+    if ((conn->flags & (MQW__MISUSED | MQW__FREED)) != MQW__MISUSED)
         return;
     mqw_error error;
     mqw__conn_explain(conn, conn->extra->misuse, &error);
@@ -107,6 +109,8 @@ int mqw_conn_dispatch(mqw_conn *conn, mqw_bytes *in, const mqw_handlers *handler
 {
     const mqw__audience audience = {handlers, ctx};
     mqw_packet packet;
+    if (conn->depth == DEPTH_MAX)
+        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, 0, "handlers");
     conn->depth++;
     tell_misuse(conn, &audience);
     tell_drain(conn, &audience);
