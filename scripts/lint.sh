@@ -13,7 +13,7 @@ mkdir -p build
 cmake --preset release -B build/lint >build/lint.log 2>&1 || { cat build/lint.log; exit 1; }
 
 heading "clang-format"
-find include src tools examples tests fuzz bench -name '*.[ch]' 2>/dev/null | sort >build/lint/formatted
+find include src tools examples tests fuzz bench docs -name '*.[ch]' 2>/dev/null | sort >build/lint/formatted
 xargs clang-format --dry-run -Werror <build/lint/formatted || failed="$failed clang-format"
 
 heading "clang-tidy"
