@@ -6,41 +6,20 @@
 #include <stdbool.h>
 #include <string.h>
 
-#if defined(__SSE2__) && !defined(MQW_PORTABLE)
-
-#include <emmintrin.h>
+#ifdef MQW__UTF8_SSE2
 
 enum { BLOCK = 16 };
 
-/* Leaves 0 of the bytes that are plain: from ' ' to '~', and neither + nor #, which differ in one bit. */
-static inline __m128i odd_bytes(__m128i v)
-{
-    __m128i outside = _mm_subs_epu8(_mm_sub_epi8(v, _mm_set1_epi8(' ')), _mm_set1_epi8('~' - ' '));
-    __m128i wild = _mm_cmpeq_epi8(_mm_and_si128(v, _mm_set1_epi8(~('+' ^ '#'))), _mm_set1_epi8('#'));
-    return _mm_or_si128(outside, wild);
-}
-
-static inline bool none(__m128i odd)
-{
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(odd, _mm_setzero_si128())) == 0xFFFF;
-}
-
-static inline __m128i load(const uint8_t *at)
-{
-    return _mm_loadu_si128((const void *)at);
-}
-
 static inline bool block_is_plain(const uint8_t *at)
 {
-    return none(odd_bytes(load(at)));
+    return mqw__utf8_none(mqw__utf8_odd_bytes(mqw__utf8_load(at)));
 }
 
 /* A text of less than a block: its two ends are loaded so that they overlap in the middle. */
 static inline bool short_is_plain(const uint8_t *at, size_t len)
 {
     if (len >= 8)
-        return none(odd_bytes(_mm_unpacklo_epi64(_mm_loadl_epi64((const void *)at),
-                                                 _mm_loadl_epi64((const void *)(at + len - 8)))));
+        return mqw__utf8_none(mqw__utf8_odd_bytes(mqw__utf8_load_ends(at, len)));
     uint32_t head = 0x20202020;
     uint32_t tail = head;
     if (len >= 4) {
@@ -49,17 +28,18 @@ static inline bool short_is_plain(const uint8_t *at, size_t len)
     } else if (len > 0) {
         head = 0x20000000 | (uint32_t)at[0] << 16 | (uint32_t)at[len / 2] << 8 | at[len - 1];
     }
-    return none(odd_bytes(_mm_set_epi32((int)head, (int)tail, (int)head, (int)tail)));
+    return mqw__utf8_none(mqw__utf8_odd_bytes(_mm_set_epi32((int)head, (int)tail, (int)head, (int)tail)));
 }
 
 /* A text of at least a block: as above, and in one question. */
 static inline bool long_is_plain(const uint8_t *at, size_t len)
 {
     const uint8_t *last = at + len - BLOCK;
-    __m128i odd = _mm_or_si128(odd_bytes(load(at)), odd_bytes(load(last)));
+    __m128i odd =
+        _mm_or_si128(mqw__utf8_odd_bytes(mqw__utf8_load(at)), mqw__utf8_odd_bytes(mqw__utf8_load(last)));
     for (at += BLOCK; at < last; at += BLOCK)
-        odd = _mm_or_si128(odd, odd_bytes(load(at)));
-    return none(odd);
+        odd = _mm_or_si128(odd, mqw__utf8_odd_bytes(mqw__utf8_load(at)));
+    return mqw__utf8_none(odd);
 }
 
 #else

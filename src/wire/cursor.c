@@ -34,6 +34,7 @@ extern inline void mqw__write_bytes(mqw__writer *w, const void *data, size_t len
 extern inline void mqw__write_blob(mqw__writer *w, const void *data, size_t len, uint8_t field);
 extern inline void mqw__write_text(mqw__writer *w, mqw_text text, uint8_t field);
 extern inline void mqw__write_packet_id(mqw__writer *w, uint16_t id);
+extern inline void mqw__writer_unshift(mqw__writer *w, size_t from, size_t by);
 extern inline void mqw__writer_shift(mqw__writer *w, size_t from, size_t by);
 extern inline uint8_t mqw__type(const mqw__check *check);
 extern inline unsigned mqw__place(const mqw__check *check);

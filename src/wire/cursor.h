@@ -91,6 +91,13 @@ typedef struct mqw__reader {
     mqw__check *check;
 } mqw__reader;
 
+/* Bytes of properties that a PUBLISH is expected to have, if any. */
+#ifdef __OPTIMIZE_SIZE__
+enum { MQW__FORESEEN = 0 };
+#else
+enum { MQW__FORESEEN = 48 };
+#endif
+
 /* Counts on when the room is full, so that at the end `at` is the room that it takes. */
 typedef struct mqw__writer {
     uint8_t *room;
@@ -236,7 +243,7 @@ MQW__INLINE void mqw__read_text(mqw__reader *r, mqw_text *out, uint8_t field)
 {
     mqw_text text;
     mqw__read_raw_text(r, &text, field);
-    mqw__reader_judge(r, text, mqw__utf8_scan(text.data, text.len) & MQW__FLAWS_OF_TEXT, field);
+    mqw__reader_judge(r, text, mqw__utf8_find(text.data, text.len) & MQW__FLAWS_OF_TEXT, field);
     *out = text;
 }
 
@@ -366,7 +373,7 @@ MQW__INLINE void mqw__write_text(mqw__writer *w, mqw_text text, uint8_t field)
     mqw__write_blob(w, text.data, text.len, field);
     if (MQW__RARE(w->check->rule != 0))
         return;
-    unsigned flaws = mqw__utf8_scan(text.data, text.len) & MQW__FLAWS_OF_TEXT;
+    unsigned flaws = mqw__utf8_find(text.data, text.len) & MQW__FLAWS_OF_TEXT;
     if (MQW__RARE(flaws != 0))
         mqw__break_flaws(w->check, flaws, NULL, field);
 }
@@ -377,6 +384,15 @@ MQW__INLINE void mqw__write_packet_id(mqw__writer *w, uint16_t id)
     if (MQW__RARE(id == 0))
         mqw__break(w->check, MQW_RULE_PACKET_ID_ZERO, NULL, MQW__F(packet_id));
     mqw__write_u16(w, id);
+}
+
+/* Closes `by` bytes of room before `from`, if the room is not full. */
+MQW__INLINE void mqw__writer_unshift(mqw__writer *w, size_t from, size_t by)
+{
+    if (w->at > w->cap)
+        return;
+    memmove(w->room + from - by, w->room + from, w->at - from);
+    w->at -= by;
 }
 
 /* Makes `by` bytes of room at `from`, behind which the written bytes move. */

@@ -49,8 +49,8 @@ void mqw__judge_header(mqw__check *check, uint32_t length);
 /* A packet must not be larger than its length can say. */
 MQW__COLD void mqw__refuse_size(mqw__check *check);
 
-/* Writes the fixed header in front of a body that stands behind room for `guess` bytes of length, which are
- * never too many; behind it `tail` bytes will follow. */
+/* Writes the fixed header in front of a body that stands behind room for `guess` bytes of length; behind it
+ * `tail` bytes will follow. A guess that was too high is mended only where the body fitted nevertheless. */
 MQW__INLINE void mqw__write_header(mqw__writer *w, unsigned guess, size_t tail)
 {
     size_t length = w->at - 1 - guess + tail;
@@ -59,6 +59,8 @@ MQW__INLINE void mqw__write_header(mqw__writer *w, unsigned guess, size_t tail)
         mqw__refuse_size(w->check);
     if (MQW__RARE(size > guess))
         mqw__writer_shift(w, 1 + (size_t)guess, size - guess);
+    else if (MQW__FORESEEN && MQW__RARE(size < guess))
+        mqw__writer_unshift(w, 1 + (size_t)guess, guess - size);
     if (w->at <= w->cap) {
         w->room[0] = w->check->first;
         mqw__vbi_store(w->room + 1, (uint32_t)length);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The commonest packet, taken without a cursor: a PUBLISH that breaks no rule of any version and has no properties.
-// On the slightest doubt it is left to the general way, which finds the words for what is wrong.
+// The commonest packet, taken without a cursor: a PUBLISH that breaks no rule of any version and has no
+// properties. On the slightest doubt it is left to the general way, which finds the words for what is wrong.
 #ifndef MQW_WIRE_PLAIN_H
 #define MQW_WIRE_PLAIN_H
 
@@ -21,7 +21,8 @@ static inline bool mqw__plain_flags(uint8_t first)
     return first >> 4 == MQW_PUBLISH && (first & 6) != 6 && (first & 14) != 8;
 }
 
-/* Decodes a plain PUBLISH whose body is at `body`. False: it is not plain, and nothing is in `out` that counts. */
+/* Decodes a plain PUBLISH whose body is at `body`. False: it is not plain, and nothing is in `out` that
+ * counts. */
 static inline __attribute__((always_inline)) bool mqw__plain_publish(uint8_t version, mqw__header header,
                                                                      const uint8_t *body, mqw_packet *out)
 {
@@ -44,7 +45,7 @@ static inline __attribute__((always_inline)) bool mqw__plain_publish(uint8_t ver
     }
     if (version == MQW_5_0 && (at >= header.length || body[at++] != 0))
         return false;
-    if (at > header.length || topic == 0 || mqw__utf8_scan((const char *)body + 2, topic))
+    if (at > header.length || topic == 0 || mqw__utf8_find(body + 2, topic))
         return false;
     out->type = MQW_PUBLISH;
     out->dup = publish->dup = (header.first & 8) != 0;

@@ -84,7 +84,7 @@ static inline bool wrong_number(const property *row, uint32_t value)
 
 static inline unsigned text_flaws(const property *row, mqw_text text)
 {
-    unsigned found = mqw__utf8_scan(text.data, text.len);
+    unsigned found = mqw__utf8_find(text.data, text.len);
     if (row->value == TOPIC && (text.len == 0 || (found & MQW__UTF8_WILDCARD)))
         found |= MQW__FLAW(RESPONSE_TOPIC);
     return found & (MQW__FLAWS_OF_TEXT | MQW__FLAW(RESPONSE_TOPIC));

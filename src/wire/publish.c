@@ -28,7 +28,7 @@ void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
     read_flags(&r, out);
     mqw_text topic;
     mqw__read_raw_text(&r, &topic, MQW__F(topic));
-    mqw__reader_judge(&r, topic, mqw__utf8_scan(topic.data, topic.len), MQW__F(topic));
+    mqw__reader_judge(&r, topic, mqw__utf8_find(topic.data, topic.len), MQW__F(topic));
     out->topic = topic;
     out->packet_id = packet->qos ? mqw__read_packet_id(&r) : 0;
     mqw__read_properties(&r, MQW_IN_PUBLISH, &out->props);
@@ -72,10 +72,9 @@ static inline size_t payload_size(mqw__check *check, const mqw_publish *in, bool
     return size;
 }
 
-size_t mqw__publish_write(mqw__check *check, const mqw_publish *in, bool whole)
+static inline size_t write_behind(mqw__check *check, unsigned guess, const mqw_publish *in, size_t payload,
+                                  bool whole)
 {
-    size_t payload = payload_size(check, in, whole);
-    unsigned guess = mqw__vbi_size(2 + in->topic.len + payload);
     mqw__writer w = mqw__writer_at(check, 1 + (size_t)guess);
     write_flags(&w, in);
     mqw__write_topic(&w, in->topic, has_alias(in), MQW__F(topic));
@@ -85,6 +84,19 @@ size_t mqw__publish_write(mqw__check *check, const mqw_publish *in, bool whole)
     if (whole && !MQW__RARE(check->rule != 0))
         mqw__write_bytes(&w, in->payload.data, payload);
     return w.at;
+}
+
+/* Properties of usual size are foreseen in the length; where the room is too small for that, they are not. */
+size_t mqw__publish_write(mqw__check *check, const mqw_publish *in, bool whole)
+{
+    size_t payload = payload_size(check, in, whole);
+    size_t known = 2 + in->topic.len + payload;
+    unsigned least = mqw__vbi_size(known);
+    unsigned guess = in->props.has ? mqw__vbi_size(known + MQW__FORESEEN) : least;
+    size_t size = write_behind(check, guess, in, payload, whole);
+    if (MQW__RARE(MQW__FORESEEN && size > check->cap && guess > least))
+        size = write_behind(check, least, in, payload, whole);
+    return size;
 }
 
 #ifndef __OPTIMIZE_SIZE__
@@ -111,7 +123,7 @@ static inline size_t plain_length(uint8_t version, const mqw_publish *in)
     if (topic == 0 || topic > PLAIN_MAX || !in->topic.data || payload > PLAIN_MAX ||
         (!in->payload.data && payload))
         return 0;
-    if (version < MQW_3_1 || version > MQW_5_0 || mqw__utf8_scan(in->topic.data, topic) != 0)
+    if (version < MQW_3_1 || version > MQW_5_0 || mqw__utf8_find(in->topic.data, topic) != 0)
         return 0;
     return 2 + topic + (id ? 2u : 0) + (version == MQW_5_0) + payload;
 }

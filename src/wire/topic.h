@@ -8,7 +8,7 @@
 /* Of a topic name. */
 static inline unsigned mqw__topic_flaws(mqw_text name)
 {
-    return mqw__utf8_scan(name.data, name.len) | (name.len == 0 ? MQW__FLAW(TOPIC_EMPTY) : 0);
+    return mqw__utf8_find(name.data, name.len) | (name.len == 0 ? MQW__FLAW(TOPIC_EMPTY) : 0);
 }
 
 /* Writes a topic name, which is checked in 3.1, too; `may_be_empty`: an alias stands for it. */
@@ -17,7 +17,7 @@ static inline void mqw__write_topic(mqw__writer *w, mqw_text name, bool may_be_e
     mqw__write_blob(w, name.data, name.len, field);
     if (MQW__RARE(w->check->rule != 0))
         return;
-    unsigned flaws = mqw__utf8_scan(name.data, name.len) & ~MQW__FLAW(UTF8_CONTROL);
+    unsigned flaws = mqw__utf8_find(name.data, name.len) & ~MQW__FLAW(UTF8_CONTROL);
     if (MQW__RARE(flaws != 0 || (name.len == 0 && !may_be_empty)))
         mqw__refuse(w->check, (unsigned)mqw_topic_check(name), NULL, field);
 }

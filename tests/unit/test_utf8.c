@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // UTF-8 (sections 1.5.3 and 1.5.4): every short sequence and every code point against the tables of Unicode,
 // and the portable path against the other.
-#define MQW_PORTABLE
+#include "base/utf8.h"
+
+/* A second copy, which does without what the machine has. */
+#undef MQW__UTF8_SSE2
 #define mqw__utf8_scan portable_scan
 #define mqw__utf8_next portable_next
 #include "base/utf8.c"
@@ -9,10 +12,6 @@
 #undef mqw__utf8_next
 
 #include "wire.h"
-
-/* What the library has. */
-unsigned mqw__utf8_scan(const void *text, size_t len);
-size_t mqw__utf8_next(const uint8_t *text, size_t len, uint32_t *code);
 
 /* Table 3-7 of the Unicode standard: ranges of each byte of a well-formed sequence. */
 static const uint8_t forms[][8] = {
@@ -236,6 +235,7 @@ static void test_random_texts(void **state)
                     memcpy(at, text, len);
                 unsigned expected = naive_scan(text, len);
                 assert_int_equal(mqw__utf8_scan(at, len), expected);
+                assert_int_equal(mqw__utf8_find(at, len), expected);
                 assert_int_equal(portable_scan(at, len), expected);
                 free(block);
             }
@@ -253,6 +253,7 @@ static void test_one_odd_byte(void **state)
                 text[at] = (uint8_t)byte;
                 unsigned expected = naive_scan(text + at, 1);
                 assert_int_equal(mqw__utf8_scan(text, len), expected);
+                assert_int_equal(mqw__utf8_find(text, len), expected);
                 assert_int_equal(portable_scan(text, len), expected);
             }
 }
