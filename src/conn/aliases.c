@@ -103,7 +103,7 @@ static mqw__alias *known_row(mqw__aliases *aliases, mqw_text topic)
 {
     for (uint32_t i = 0; i < aliases->count; i++) {
         mqw__alias *row = &aliases->rows[i];
-        if (row->said && row->len == topic.len && memcmp(row->data, topic.data, topic.len) == 0)
+        if (row->said && mqw__same_text(topic, (mqw_text){row->data, row->len}))
             return row;
     }
     return NULL;

@@ -43,7 +43,7 @@ static void extra_free(mqw_config *config, mqw__extra *extra)
         return;
     mqw__aliases_free(config, &extra->alias_in);
     mqw__aliases_free(config, &extra->alias_out);
-    mqw__free(&config->allocator, extra->auth_method, extra->auth_method_len);
+    mqw__auth_method_free(config, extra);
     mqw__free(&config->allocator, extra->text, extra->text_cap);
     mqw__chunks_free(config, extra->later.first);
     mqw__free(&config->allocator, extra, sizeof *extra);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Parts of a packet as text, in one of several encodings; a character that was cut between two pieces is carried over.
+// Parts of a packet as text, in one of several encodings; a character that was cut between two pieces is
+// carried over.
 #include "conn/inside.h"
 
 #include <string.h>
 
-/* Reads one character (or group) from `left` bytes, at most 4 of which are at `at`, and writes it as 1 to 4 bytes of
- * UTF-8. Returns the bytes it took; 0: it is cut, and more follow (never when `last`). */
+/* Reads one character (or group) from `left` bytes, at most 4 of which are at `at`, and writes it as 1 to 4
+ * bytes of UTF-8. Returns the bytes it took; 0: it is cut, and more follow (never when `last`). */
 typedef size_t mqw__step(const uint8_t *at, size_t left, bool last, char out[4], size_t *len);
 
 static size_t put_code_point(uint32_t c, char out[4])
@@ -28,7 +29,8 @@ static size_t replace(size_t taken, char out[4], size_t *len)
     return taken;
 }
 
-/* Bytes that may follow a lead byte first: what keeps out overlong forms, surrogates and what is above U+10FFFF. */
+/* Bytes that may follow a lead byte first: what keeps out overlong forms, surrogates and what is above
+ * U+10FFFF. */
 static bool follows(uint8_t lead, uint8_t byte)
 {
     uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
@@ -131,11 +133,13 @@ static size_t look(const mqw__source *source, size_t at, uint8_t window[4])
 {
     size_t left = source->carry_len + source->bytes.len - at;
     for (size_t i = 0; i < 4 && i < left; i++)
-        window[i] = at + i < source->carry_len ? source->carry[at + i] : source->bytes.data[at + i - source->carry_len];
+        window[i] = at + i < source->carry_len ? source->carry[at + i]
+                                               : source->bytes.data[at + i - source->carry_len];
     return left;
 }
 
-/* Converts all that is whole; returns the length of the text. `out` NULL: counts only. *rest: bytes left, cut in two. */
+/* Converts all that is whole; returns the length of the text. `out` NULL: counts only. *rest: bytes left, cut
+ * in two. */
 static size_t convert(const mqw__source *source, mqw__step *step, char *out, size_t *rest)
 {
     size_t at = 0, total = 0, len = 0, taken;
@@ -204,7 +208,8 @@ mqw_text mqw_text_of(mqw_conn *conn, const mqw_packet *packet, mqw_part part)
     if (!bytes.data || !extra || !extra->encoding)
         return (mqw_text){(const char *)bytes.data, bytes.len};
     bool piece = packet->type == MQW_PIECE;
-    mqw__source source = {extra->carry, piece ? extra->carry_len : 0, bytes, !piece || packet->piece.left == 0};
+    mqw__source source = {extra->carry, piece ? extra->carry_len : 0, bytes,
+                          !piece || packet->piece.left == 0};
     mqw__step *step = steps[extra->encoding];
     size_t rest;
     size_t len = convert(&source, step, NULL, &rest);

@@ -143,6 +143,16 @@ static int answer_now(mqw_conn *conn)
     return conn->flags & MQW__FAULTED ? conn->blame.code : 0;
 }
 
+/* Keeps what later packets refer to. */
+static int remember(mqw_conn *conn, mqw_packet *packet)
+{
+    if (packet->type == MQW_CONNECT)
+        return packet->connect.unsupported ? 0 : mqw__limits_remember(conn, &packet->connect);
+    bool alias = packet->type == MQW_PUBLISH && conn->version == MQW_5_0 && conn->role != MQW_ANY &&
+                 mqw_has(&packet->publish.props, topic_alias);
+    return alias ? mqw__alias_resolve(conn, &packet->publish) : 0;
+}
+
 /* The trial of a packet received, and what follows from it. `start`: where it began in the stream. */
 static MQW__APART int judge(mqw_conn *conn, mqw_packet *packet, uint64_t start)
 {
@@ -154,12 +164,10 @@ static MQW__APART int judge(mqw_conn *conn, mqw_packet *packet, uint64_t start)
             !mqw__limits_allow(conn, &trial, &packet->connect))
             return mqw__conn_fault_in(conn, (mqw_rule)trial.rule, 0, trial.type, start, trial.field);
     }
+    if (remember(conn, packet) < 0)
+        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
     mqw__rules_passed(conn, sender, type, &packet->connect);
     mqw__limits_passed(conn, sender, type, &packet->connect);
-    bool alias = type == MQW_PUBLISH && conn->version == MQW_5_0 && sender != MQW_ANY &&
-                 mqw_has(&packet->publish.props, topic_alias);
-    if (alias && mqw__alias_resolve(conn, &packet->publish) < 0)
-        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
     return 0;
 }
 

@@ -2,6 +2,8 @@
 // What the peers agreed in CONNECT and CONNACK: sizes, receive maximum, what the server does without.
 #include "conn/rules.h"
 
+#include <string.h>
+
 #define NONE UINT16_MAX
 
 /* Where the properties of each packet type stand in its body. */
@@ -64,7 +66,7 @@ static bool subscribe_allowed(const mqw_conn *conn, mqw__trial *trial, const mqw
     if ((conn->agreed & MQW__NO_SUBSCRIPTION_IDS) && mqw_has(&subscribe->props, subscription_ids) &&
         mqw__trial_breaks(conn, trial, MQW_RULE_SUBSCRIPTION_IDS_UNAVAILABLE, "subscription_ids"))
         return false;
-    if (!(conn->agreed & (MQW__NO_WILDCARDS | MQW__NO_SHARED)))
+    if (!(conn->agreed & (MQW__NO_WILDCARDS | MQW__NO_SHARED)) || !subscribe->filters.wire.data)
         return true;
     mqw_list left = subscribe->filters;
     for (mqw_filter item; mqw_next_filter(&left, &item);) {
@@ -110,16 +112,38 @@ static void side_learn(mqw_conn *conn, const mqw_props *props, bool ours)
     side->alias_maximum = mqw_value(props, topic_alias_maximum);
 }
 
-static void keep_auth_method(mqw_conn *conn, mqw_text method)
+void mqw__auth_method_free(mqw_config *config, mqw__extra *extra)
+{
+    mqw__free(&config->allocator, extra->auth_method, extra->auth_method_len);
+    mqw__config_let_go(config, extra->auth_method_len);
+    extra->auth_method = NULL;
+    extra->auth_method_len = 0;
+}
+
+static int keep_auth_method(mqw_conn *conn, mqw_text method)
 {
     mqw__extra *extra = mqw__conn_extra(conn);
     if (!extra)
-        return;
-    mqw__free(&conn->config->allocator, extra->auth_method, extra->auth_method_len);
-    extra->auth_method = method.len ? mqw__alloc(&conn->config->allocator, method.len) : NULL;
-    extra->auth_method_len = extra->auth_method ? (uint32_t)method.len : 0;
-    for (size_t i = 0; i < extra->auth_method_len; i++)
-        extra->auth_method[i] = method.data[i];
+        return MQW_E_NO_MEMORY;
+    mqw__auth_method_free(conn->config, extra);
+    if (method.len == 0 || !method.data || method.len > UINT16_MAX)
+        return 0; /* there is nothing to keep, or the codec refuses it */
+    if (!mqw__config_hold(conn->config, method.len))
+        return MQW_E_NO_MEMORY;
+    extra->auth_method = mqw__alloc(&conn->config->allocator, method.len);
+    if (!extra->auth_method) {
+        mqw__config_let_go(conn->config, method.len);
+        return MQW_E_NO_MEMORY;
+    }
+    memcpy(extra->auth_method, method.data, method.len);
+    extra->auth_method_len = (uint32_t)method.len;
+    return 0;
+}
+
+int mqw__limits_remember(mqw_conn *conn, const mqw_connect *connect)
+{
+    bool method = connect->version == MQW_5_0 && mqw_has(&connect->props, auth_method);
+    return method && conn->role != MQW_ANY ? keep_auth_method(conn, connect->props.auth_method) : 0;
 }
 
 static void learn_connect(mqw_conn *conn, const mqw_connect *connect, bool ours)
@@ -139,8 +163,6 @@ static void learn_connect(mqw_conn *conn, const mqw_connect *connect, bool ours)
     agreed |= mqw_value(props, request_response_info) != 0 ? MQW__RESPONSE_INFO : 0;
     agreed |= mqw_has(props, auth_method) ? MQW__AUTH_METHOD : 0;
     conn->agreed = agreed & MQW__AGREED;
-    if (mqw_has(props, auth_method))
-        keep_auth_method(conn, props->auth_method);
 }
 
 static void learn_connack(mqw_conn *conn, const mqw_connack *connack, bool ours)
@@ -182,11 +204,13 @@ static void count_in_flight(mqw_conn *conn, bool ours, int type, const void *bod
 void mqw__limits_passed(mqw_conn *conn, mqw_role sender, int type, const void *body)
 {
     bool ours = (uint8_t)sender == conn->role;
+    if (conn->role == MQW_ANY) /* nothing that it hears is agreed with it */
+        return;
     if (type == MQW_CONNECT)
         learn_connect(conn, body, ours);
     else if (type == MQW_CONNACK)
         learn_connack(conn, body, ours);
-    if (conn->version == MQW_5_0 && conn->role != MQW_ANY)
+    if (conn->version == MQW_5_0)
         count_in_flight(conn, ours, type, body);
 }
 

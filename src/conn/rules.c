@@ -5,8 +5,6 @@
 // trial.
 #include "conn/rules.h"
 
-#include <string.h>
-
 /* What each side may say in each state, beside what its role forbids: [state][client, server]. */
 static const uint16_t may_say[][2] = {
     [MQW_STATE_NEW] = {MQW_IN_CONNECT, MQW_IN_NONE},
@@ -69,9 +67,8 @@ bool mqw__trial_breaks(const mqw_conn *conn, mqw__trial *trial, mqw_rule rule, c
 static bool same_method(const mqw_conn *conn, const mqw_props *props)
 {
     const mqw__extra *extra = conn->extra;
-    return mqw_has(props, auth_method) && extra && props->auth_method.len == extra->auth_method_len &&
-           (extra->auth_method_len == 0 ||
-            memcmp(props->auth_method.data, extra->auth_method, extra->auth_method_len) == 0);
+    return mqw_has(props, auth_method) && extra &&
+           mqw__same_text(props->auth_method, (mqw_text){extra->auth_method, extra->auth_method_len});
 }
 
 static bool auth_allowed(const mqw_conn *conn, mqw__trial *trial, const mqw_disconnect *auth)

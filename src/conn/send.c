@@ -161,6 +161,8 @@ static int prepare(mqw_conn *conn, mqw__sending *s)
         return prepare_unsupported(conn, s);
     if (s->type == MQW_PUBLISH && conn->version == MQW_5_0)
         return prepare_alias(conn, s);
+    if (s->type == MQW_CONNECT)
+        return mqw__limits_remember(conn, s->body);
     if (unasked(conn, s->type))
         (void)strip(s);
     return 0;
