@@ -15,9 +15,9 @@ int main(int count, char **words)
     mqw_publish hello = {.topic = MQW_TEXT("greeting"), .payload = {(const uint8_t *)"hello", 5}};
     mqw_handlers handlers = {.connack = on_connack};
     mqw_connect connect = {.version = MQW_5_0, .client_id = MQW_TEXT("client20"), .clean_start = true};
+    const char *address = count > 1 ? words[1] : "localhost";
     mqw_conn *conn;
-    if (mqw_conn_open(&conn, uv_default_loop(), count > 1 ? words[1] : "localhost", NULL, &handlers, &hello) <
-        0)
+    if (mqw_conn_open(&conn, uv_default_loop(), address, NULL, &handlers, &hello) < 0)
         return 1;
     mqw_conn_connect(conn, &connect); // waits until the stream is ready
     return uv_run(uv_default_loop(), UV_RUN_DEFAULT);

@@ -17,11 +17,12 @@ int main(int count, char **words)
     char bound[160];
     mqw_connack accepted = {.reason = MQW_REASON_SUCCESS};
     mqw_handlers handlers = {.packet = on_packet};
-    mqw_conn_options each = {.answers = MQW_ANSWER_ACKS, .handlers = &handlers, .handlers_ctx = &accepted};
+    mqw_conn_options each = {.answers = MQW_ANSWER_ACKS | MQW_ANSWER_PINGRESP, .handlers = &handlers};
+    each.handlers_ctx = &accepted;
     mqw_open_options options = {.conn = &each};
+    const char *address = count > 1 ? words[1] : "localhost";
     mqw_server *server = NULL;
-    if (mqw_server_listen(&server, uv_default_loop(), count > 1 ? words[1] : "localhost", &options, NULL,
-                          NULL) < 0)
+    if (mqw_server_listen(&server, uv_default_loop(), address, &options, NULL, NULL) < 0)
         return 1;
     mqw_server_address(server, 0, bound, sizeof(bound));
     fprintf(stderr, "listening on %s\n", bound);
