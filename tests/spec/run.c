@@ -162,7 +162,6 @@ static void run_block(spec_block *block)
 {
     char kind[32] = "";
     spec_word(&block->words, kind, sizeof kind);
-    block->kind = kind;
     for (size_t i = 0; i < SPEC_COUNT(kinds); i++)
         if (strcmp(kind, kinds[i].kind) == 0) {
             kinds[i].run(block);

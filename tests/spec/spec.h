@@ -70,7 +70,6 @@ typedef struct spec_line {
 
 /* A fenced block: ```kind words. */
 typedef struct spec_block {
-    const char *kind;
     const char *words;
     spec_line *lines;
     size_t count;
