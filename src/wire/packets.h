@@ -59,7 +59,7 @@ MQW__INLINE void mqw__write_header(mqw__writer *w, unsigned guess, size_t tail)
         mqw__refuse_size(w->check);
     if (MQW__RARE(size > guess))
         mqw__writer_shift(w, 1 + (size_t)guess, size - guess);
-    else if (MQW__FORESEEN && MQW__RARE(size < guess))
+    else if (MQW__FORESEEN > 0 && MQW__RARE(size < guess))
         mqw__writer_unshift(w, 1 + (size_t)guess, guess - size);
     if (w->at <= w->cap) {
         w->room[0] = w->check->first;

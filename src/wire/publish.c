@@ -94,7 +94,7 @@ size_t mqw__publish_write(mqw__check *check, const mqw_publish *in, bool whole)
     unsigned least = mqw__vbi_size(known);
     unsigned guess = in->props.has ? mqw__vbi_size(known + MQW__FORESEEN) : least;
     size_t size = write_behind(check, guess, in, payload, whole);
-    if (MQW__RARE(MQW__FORESEEN && size > check->cap && guess > least))
+    if (MQW__RARE(MQW__FORESEEN > 0 && size > check->cap && guess > least))
         size = write_behind(check, least, in, payload, whole);
     return size;
 }

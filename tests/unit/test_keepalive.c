@@ -32,7 +32,7 @@ static void quiet_until(mqw_conn *conn, uint64_t when)
 static void too_silent_at(mqw_conn *conn, uint64_t when, mqw_rule rule)
 {
     quiet_until(conn, when);
-    faulted_by(conn, mqw_conn_tick(conn, when), MQW_E_TIMEOUT, rule);
+    faulted_by(conn, mqw_conn_tick(conn, when), MQW_E_TIMEOUT, (int)rule);
     due_at(conn, UINT64_MAX);
     assert_int_equal(mqw_conn_tick(conn, when + 1), MQW_E_TIMEOUT);
 }

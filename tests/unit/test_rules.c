@@ -133,7 +133,7 @@ static void send_is_tried(uint8_t version, mqw_state at, mqw_role sender, int ty
     mqw_packet packet = sample(version, at, type);
     int rc = say_packet(conn, &packet);
     if (rule)
-        refused_by(conn, rc, MQW_E_MISUSE, rule, NULL);
+        refused_by(conn, rc, MQW_E_MISUSE, (int)rule, NULL);
     else
         assert_int_equal(rc, 0);
     mqw_conn_free(conn);
@@ -168,7 +168,7 @@ static void is_delivered_or_faulted(mqw_conn *conn, int rc, mqw_rule rule, int t
     assert_int_equal(rc, MQW_E_PROTOCOL);
     assert_non_null(mqw_conn_error(conn, &why));
     if (rule == MQW_RULE_ROLE ? !is_of_role(why.rule, type) : why.rule != rule)
-        fail_msg("%s: %s, not %s", mqw_packet_name(type), mqw_rule_name(why.rule), mqw_rule_name(rule));
+        fail_msg("%s: %s, not %s", mqw_packet_name(type), mqw_rule_name(why.rule), mqw_rule_name((int)rule));
     assert_int_equal(why.type, type);
     assert_int_equal(why.reason, MQW_REASON_PROTOCOL_ERROR);
     assert_true(why.by_peer);
