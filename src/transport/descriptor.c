@@ -105,7 +105,7 @@ static int views_of(struct iovec *into, const mqw_bytes *views, int count)
     if (count > VIEWS)
         count = VIEWS;
     for (int i = 0; i < count; i++)
-        into[i] = (struct iovec){(void *)(uintptr_t)views[i].data, views[i].len};
+        into[i] = (struct iovec){(void *)views[i].data, views[i].len};
     return count;
 }
 
@@ -124,8 +124,10 @@ static ssize_t write_quietly(int fd, const struct iovec *views, int count)
     int failure = errno;
     if (went < 0 && failure == EPIPE && !sigismember(&pending, SIGPIPE)) {
         const struct timespec at_once = {0, 0};
-        while (sigtimedwait(&pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
-            continue;
+        int got = 0;
+        do
+            got = sigtimedwait(&pipe_signal, NULL, &at_once);
+        while (got < 0 && errno == EINTR);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = failure;
@@ -275,7 +277,7 @@ static int set_tcp(const mqw_stream *stream, int level, int name, int value)
 
 static bool is_tcp(const mqw_stream *stream)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t len = sizeof name;
     if (!stream || stream->kind != &kind || stream->closed || !((const descriptor *)stream)->socket)
         return false;

@@ -232,6 +232,7 @@ void mqw__link_begin(mqw__link *link)
     if (layers && !mqw__layers_ready(layers))
         return;
     link->phase = link->closing ? MQW__FLUSHING : MQW__OPEN;
+    list(link); // what was sent before may go now
     if (link->closing)
         return;
     link->until = UINT64_MAX;
@@ -250,10 +251,19 @@ static bool wants_input(const mqw__link *link)
     return link->phase == MQW__STARTING || link->phase == MQW__FLUSHING || link->phase == MQW__LINGERING;
 }
 
+// Layers may have something to say by themselves.
+static bool layers_speak(const mqw__link *link)
+{
+    const mqw__layers *layers = link->stream ? link->stream->layers : NULL;
+    return layers && !link->blocked && !link->broken && mqw__layers_wire(layers).len > 0;
+}
+
 void mqw__link_watch(mqw__link *link)
 {
     if (link->phase == MQW__DEAD)
         return;
+    if (layers_speak(link))
+        list(link);
     if (link->stream)
         mqw__stream_arm(link->stream,
                         (wants_input(link) ? MQW_READABLE : 0) | (link->blocked ? MQW_WRITABLE : 0));
@@ -284,7 +294,7 @@ void mqw__link_settle(mqw__link *link)
 // Writing has failed. What the peer said before it went is heard first; it may explain the failure.
 static void mend(mqw__link *link)
 {
-    if (!link->broken || link->phase == MQW__DEAD || link->phase >= MQW__FLUSHING)
+    if (!link->broken || link->phase >= MQW__FLUSHING)
         return;
     int broken = link->broken;
     bool listens = link->phase == MQW__OPEN && !mqw_conn_paused(link->conn) && link->last_reads > 0;

@@ -221,7 +221,7 @@ static int open_unix(mqw__listener *listener, const mqw__address *address)
         unlink(address->path);
         return failed;
     }
-    strcpy(listener->path, address->path);
+    memcpy(listener->path, address->path, sizeof listener->path - 1); // the name of a socket is shorter
     listener->device = there.st_dev;
     listener->inode = there.st_ino;
     return 0;

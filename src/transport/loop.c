@@ -10,14 +10,16 @@
 
 enum { MANY = 8, BUDGET_OF_MANY = 32 * 1024 };
 
-// A loop can move between threads, and its address can be used again: what a thread remembers holds only
-// until any state in the process has died.
-static atomic_uint deaths;
-static _Thread_local struct {
+typedef struct memory {
     const uv_loop_t *uv;
     mqw__loop *loop;
     unsigned deaths;
-} remembered;
+} memory;
+
+// A loop can move between threads, and its address can be used again: what a thread remembers holds only
+// until any state in the process has died.
+static atomic_uint deaths;
+static _Thread_local memory remembered;
 
 static void run_tasks(mqw__loop *loop)
 {
@@ -177,9 +179,7 @@ mqw__loop *mqw__loop_use(uv_loop_t *uv)
         loop = make(uv);
     if (!loop)
         return NULL;
-    remembered.uv = uv;
-    remembered.loop = loop;
-    remembered.deaths = died;
+    remembered = (memory){uv, loop, died};
     mqw__loop_keep(loop);
     return loop;
 }

@@ -68,12 +68,12 @@ static char *next_word(char **line)
 
 static bool read_port(const char *word, uint16_t *port)
 {
-    char *end = NULL;
+    char *behind = NULL;
     if (!word || *word < '0' || *word > '9' || strlen(word) > 5)
         return false;
-    unsigned long value = strtoul(word, &end, 10);
+    unsigned long value = strtoul(word, &behind, 10);
     *port = htons((uint16_t)value);
-    return *end == '\0' && value <= UINT16_MAX;
+    return *behind == '\0' && value <= UINT16_MAX;
 }
 
 static bool read_end(struct sockaddr_storage *name, int family, const char *host, const char *port)
@@ -115,18 +115,18 @@ static bool read_line(proxy_layer *proxy, char *line)
 // 1: complete; 0: not yet; negative: not a header.
 static int take_line(proxy_layer *proxy, mqw__span *in)
 {
+    static const char opening[] = "PROXY ";
     while (in->len > 0) {
         uint8_t byte = *in->data;
+        uint16_t at = proxy->len++;
         in->data++;
         in->len--;
-        proxy->head[proxy->len++] = byte;
-        bool ends = byte == '\n' && proxy->len >= 2 && proxy->head[proxy->len - 2] == '\r';
-        if (ends) {
-            proxy->head[proxy->len - 2] = '\0';
+        proxy->head[at] = byte;
+        if (byte == '\n' && at > 0 && proxy->head[at - 1] == '\r') {
+            proxy->head[at - 1] = '\0';
             return read_line(proxy, (char *)proxy->head) ? 1 : fail(proxy);
         }
-        bool sound =
-            proxy->len <= 6 ? byte == (uint8_t) "PROXY "[proxy->len - 1] : byte == '\r' || byte >= ' ';
+        bool sound = at < sizeof opening - 1 ? byte == (uint8_t)opening[at] : byte == '\r' || byte >= ' ';
         if (!sound || proxy->len >= LINE_MAX_1)
             return fail(proxy);
     }

@@ -110,7 +110,7 @@ static void pull(mqw__link *link)
         if (link->phase != MQW__OPEN || !deliver(link, piece))
             break;
     }
-    if (link->phase == MQW__DEAD || link->phase >= MQW__FLUSHING)
+    if (link->phase >= MQW__FLUSHING)
         return;
     link->kept = result > 0;
     mqw__link_begin(link);

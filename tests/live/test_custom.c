@@ -213,6 +213,10 @@ static void test_close_of_one_that_nobody_has(void **state)
     memset(&own, 0, sizeof own);
     live_start(&live);
     assert_int_equal(mqw_stream_custom(&stream, &live.loop, &ops, &own), 0);
+    mqw_stream_facts facts = {.size = sizeof facts};
+    assert_int_equal(mqw_stream_facts_of(stream, &facts), 0);
+    assert_string_equal(facts.peer, "custom:");
+    assert_int_equal(facts.descriptor, -1);
     mqw_stream_ready(stream, MQW_READABLE);
     mqw_stream_close(stream);
     assert_int_equal(own.closes, 1);

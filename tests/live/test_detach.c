@@ -323,6 +323,38 @@ static void test_a_loop_that_ends_in_another_thread(void **state)
     }
 }
 
+// Two loops in one thread, used by turns: each has a state of its own, however often it is looked for.
+static void test_two_loops_by_turns(void **state)
+{
+    (void)state;
+    enum { COUNT = 6 };
+    testbed live[2];
+    side ends[COUNT];
+    int fds[COUNT];
+    live_start(&live[0]);
+    live_start(&live[1]);
+    for (int i = 0; i < COUNT; i++) {
+        ends[i] = (side){.quiet = false};
+        fds[i] = side_on_socket(&ends[i], &live[i % 2], MQW_SERVER, NULL, &quick);
+        assert_int_equal(send(fds[i], connect_image, CONNECT_LEN, MSG_NOSIGNAL), CONNECT_LEN);
+    }
+    for (int i = 0; i < 10; i++)
+        uv_run(&live[0].loop, UV_RUN_NOWAIT);
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(ends[i].heard[MQW_CONNECT], i % 2 == 0);
+    for (int i = 0; i < COUNT; i++) {
+        live_until(&live[i % 2], ends[i].heard[MQW_CONNECT]);
+        plain_close(fds[i]);
+    }
+    for (int i = 0; i < COUNT; i++)
+        live_until(&live[i % 2], ends[i].closes);
+    assert_int_equal(uv_run(&live[1].loop, UV_RUN_DEFAULT), 0);
+    uv_close((uv_handle_t *)&live[1].limit, NULL);
+    assert_int_equal(uv_run(&live[1].loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&live[1].loop), 0);
+    live_end(&live[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {

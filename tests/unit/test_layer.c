@@ -14,118 +14,7 @@
 #include <sys/un.h>
 
 #include "transport/proxy.h"
-
-// --- the toy: HELLO both ways, then records of a length byte and so many bytes xor 0x55; a record of length
-// 0 ends ---
-
-typedef struct toy {
-    mqw__layer layer;
-    size_t greeted; // bytes of the peer's greeting seen
-    uint8_t record; // length of the record that is being put together
-    uint8_t have;
-    bool in_record;
-    uint8_t bytes[255];
-} toy;
-
-static const uint8_t greeting[] = "HELLO";
-enum { GREETING = sizeof greeting - 1, MASK = 0x55, RECORD_MAX = 200 };
-
-static int toy_start(mqw__layer *layer)
-{
-    mqw_bytes hello = {greeting, GREETING};
-    return mqw__layer_down(layer, &hello, 1);
-}
-
-static int toy_greet(toy *self, mqw__span *in)
-{
-    while (in->len > 0 && self->greeted < GREETING) {
-        if (*in->data != greeting[self->greeted]) {
-            self->layer.why = "no greeting";
-            return MQW_E_STREAM;
-        }
-        self->greeted++;
-        in->data++;
-        in->len--;
-    }
-    self->layer.ready = self->greeted == GREETING;
-    return 0;
-}
-
-static int toy_decode(mqw__layer *layer, mqw__span *in, mqw__span room, mqw__span *out)
-{
-    toy *self = (toy *)layer;
-    (void)room;
-    if (!layer->ready) {
-        int result = toy_greet(self, in);
-        if (result < 0)
-            return result;
-    }
-    while (in->len > 0) {
-        uint8_t byte = *in->data;
-        in->data++;
-        in->len--;
-        if (!self->in_record) {
-            self->in_record = true;
-            self->record = byte;
-            self->have = 0;
-            if (byte == 0) {
-                layer->ended = true;
-                return 0;
-            }
-            continue;
-        }
-        self->bytes[self->have++] = byte ^ MASK;
-        if (self->have == self->record) {
-            self->in_record = false;
-            *out = (mqw__span){self->bytes, self->record};
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int toy_encode(mqw__layer *layer, const mqw_bytes *views, int count)
-{
-    for (int i = 0; i < count; i++) {
-        for (size_t at = 0; at < views[i].len;) {
-            uint8_t record[RECORD_MAX + 1];
-            size_t len = views[i].len - at < RECORD_MAX ? views[i].len - at : RECORD_MAX;
-            record[0] = (uint8_t)len;
-            for (size_t j = 0; j < len; j++)
-                record[1 + j] = views[i].data[at + j] ^ MASK;
-            mqw_bytes down = {record, len + 1};
-            int result = mqw__layer_down(layer, &down, 1);
-            if (result < 0)
-                return result;
-            at += len;
-        }
-    }
-    return 0;
-}
-
-static int toy_end(mqw__layer *layer)
-{
-    layer->why = "cut off";
-    return MQW_E_STREAM;
-}
-
-static int toy_shut(mqw__layer *layer)
-{
-    mqw_bytes end = {(const uint8_t *)"", 1};
-    return mqw__layer_down(layer, &end, 1);
-}
-
-static void toy_free(mqw__layer *layer)
-{
-    free(layer);
-}
-
-static const mqw__layer_kind toy_kind = {.start = toy_start,
-                                         .decode = toy_decode,
-                                         .encode = toy_encode,
-                                         .end = toy_end,
-                                         .shut = toy_shut,
-                                         .free = toy_free};
+#include "unit/toy_layer.h"
 
 static mqw__layers *with_toys(mqw__proxied *proxied, int toys)
 {
@@ -137,10 +26,9 @@ static mqw__layers *with_toys(mqw__proxied *proxied, int toys)
         mqw__layers_push(stack, layer);
     }
     for (int i = 0; i < toys; i++) {
-        toy *made = calloc(1, sizeof *made);
+        mqw__layer *made = toy_new();
         assert_non_null(made);
-        made->layer.kind = &toy_kind;
-        mqw__layers_push(stack, &made->layer);
+        mqw__layers_push(stack, made);
     }
     return stack;
 }
