@@ -223,11 +223,11 @@ static void who_ended_it_is_silent(void **state)
             mqw_packet packet = sample(version, MQW_STATE_ENDED, type);
             mqw_conn *client = in_state(MQW_CLIENT, version, MQW_STATE_ENDED);
             mqw_rule rule = role_may(version, MQW_CLIENT, type) ? MQW_RULE_AFTER_DISCONNECT : MQW_RULE_ROLE;
-            refused_by(client, say_packet(client, &packet), MQW_E_MISUSE, rule, NULL);
+            refused_by(client, say_packet(client, &packet), MQW_E_MISUSE, (int)rule, NULL);
             mqw_conn_free(client);
             mqw_conn *server = in_state(MQW_SERVER, version, MQW_STATE_REFUSED);
             rule = role_may(version, MQW_SERVER, type) ? MQW_RULE_AFTER_REFUSAL : MQW_RULE_ROLE;
-            refused_by(server, say_packet(server, &packet), MQW_E_MISUSE, rule, NULL);
+            refused_by(server, say_packet(server, &packet), MQW_E_MISUSE, (int)rule, NULL);
             mqw_conn_free(server);
         }
 }
@@ -318,7 +318,7 @@ static void unsupported_level(void **state)
         mqw_packet packet = sample(4, MQW_STATE_OPEN, type);
         mqw_rule rule = role_may(4, MQW_SERVER, type) ? MQW_RULE_CONNACK_FIRST : MQW_RULE_ROLE;
         if (type != MQW_CONNACK)
-            refused_by(server, say_packet(server, &packet), MQW_E_MISUSE, rule, NULL);
+            refused_by(server, say_packet(server, &packet), MQW_E_MISUSE, (int)rule, NULL);
     }
     assert_int_equal(feed(server, "c0 00 c0 00"), 0);
     hears("");
