@@ -71,11 +71,21 @@ printf '%sgcc %s\n' "$cross" "$flags"
 echo
 judge "connection and codec" "$sum"
 judge "the same with copy and downgrade" "$((sum + with))"
-
+# What a program that only holds a connection and moves packets links of it.
+doors="new free recv end send output written clock deadline tick state error"
 wanted=
 for source in $counted; do
     wanted="$wanted $objects/$(echo "$source" | tr / _).o"
 done
+roots=
+for door in $doors; do
+    roots="$roots -u mqw_conn_$door"
+done
+# shellcheck disable=SC2086 # lists of options and of objects
+"${cross}ld" -r --gc-sections -e mqw_conn_new $roots $wanted -o "$objects/linked"
+printf '%-42s %8d  mqw_conn_{%s}\n\n' "of the first, kept by a linker for" "$(sections "$objects/linked" '^[.](text|rodata)')" \
+    "$(echo "$doors" | tr ' ' ,)"
+
 # shellcheck disable=SC2086
 {
     "${cross}nm" --defined-only $wanted | awk 'NF == 3 { print $3 }' | sort -u >"$objects/defined"
