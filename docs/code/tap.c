@@ -13,7 +13,7 @@ static void tap(mqw_conn *conn, bool sent, const mqw_packet *packet, mqw_bytes r
     if (!packet)
         return; // more bytes of a payload, or raw ones
     mqw_print(line, sizeof line, packet, MQW_FULL);
-    fprintf(log, "%s %s # %zu bytes\n", by_client ? "C>" : "S<", line, raw.len);
+    fprintf(log, "%s %s # %zu bytes\n", by_client ? "C>" : "S>", line, raw.len);
 }
 
 // One for each direction of what is overheard. Only the client's says which version is spoken.
@@ -32,7 +32,7 @@ static int overhear(const sniffer *self, bool by_client, mqw_bytes in)
         if (packet.type == MQW_CONNECT && !packet.connect.unsupported)
             mqw_conn_set_version(self->server, packet.connect.version);
         mqw_print(line, sizeof line, &packet, MQW_SHORT);
-        printf("%s %s\n", by_client ? "C>" : "S<", line);
+        printf("%s %s\n", by_client ? "C>" : "S>", line);
     }
     return result;
 }
@@ -49,7 +49,7 @@ int main(void)
     CHECK(log && client && server);
     shake_hands(client, server, MQW_5_0);
     fclose(log);
-    CHECK(strncmp(transcript, "C> CONNECT version=5 client_id=\"me\" clean_start # 17 bytes\nS< CONNACK",
+    CHECK(strncmp(transcript, "C> CONNECT version=5 client_id=\"me\" clean_start # 17 bytes\nS> CONNACK",
                   69) == 0);
     mqw_conn_free(client);
     mqw_conn_free(server);
