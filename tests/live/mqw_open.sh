@@ -147,6 +147,9 @@ error_says '+ user="k":"v"'
 differ 's/^S> SUBACK.*/S> SUBACK packet_id=1 reason_string=*/'
 error_says '- reason_string=*'
 error_says '+ (no reason_string)'
+# !name is what must not be there
+differ 's/^S> SUBACK.*/S> SUBACK packet_id=1 !reasons/'
+error_says '- (no reasons)'
 # a packet too many before the one that is expected
 differ 's/^S> SUBACK.*/# left out/'
 error_says '+ SUBACK'
@@ -221,9 +224,9 @@ LINES
 subscriber=$!
 children="$children $subscriber"
 cat "$scratch/said" >"$scratch/heard" &
-await_line "$scratch/heard" 'S> SUBACK'
+await_text "$scratch/heard" 'S> SUBACK'
 printf '.wait CONNACK\nPUBLISH topic="news" payload="late"\n' | run 0 "$MQW" open -c "$server"
-await_line "$scratch/heard" 'S> PUBLISH topic="news" payload="late"'
+await_text "$scratch/heard" 'S> PUBLISH topic="news" payload="late"'
 stop "$subscriber"
 
 printf '.wait CONNACK\nPUBLISH topic="a" payload=0xff00 qos=1 packet_id=2 user="k":"v"\n' | run 0 "$MQW" open -c -V 5 --json "$server"

@@ -138,14 +138,20 @@ static bool is_any(const tool_token *word)
     return token_is(word->value, "*") || is_variable(word);
 }
 
-// The line without the fields of which any value will do.
+// `!name`: the field is not there, or has its default.
+static bool is_absence(const tool_token *word)
+{
+    return word->whole.len > 1 && word->whole.data[0] == '!';
+}
+
+// The line without the fields that have no value in it.
 static char *without_any(const char *text)
 {
     builder b = {0};
     mqw_text left = text_from(text);
     tool_token word;
     while (token_next(&left, &word))
-        if (!is_any(&word))
+        if (!is_any(&word) && !is_absence(&word))
             add_word(&b, word.whole);
     return built(&b);
 }
@@ -301,6 +307,8 @@ static void compare_named(comparison *c, mqw_text line)
     tool_token word;
     token_next(&line, &word); // the name of the packet
     while (token_next(&line, &word) && c->differences >= 0) {
+        if (is_absence(&word))
+            word.name = (mqw_text){word.name.data + 1, word.name.len - 1};
         if (!is_new(c, word.name))
             continue;
         if (is_any(&word))

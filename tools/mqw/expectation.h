@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A packet as a transcript expects it: fields that it does not name are not compared, `*` stands for any
-// value, and `$name` for one that is kept and can stand in later lines.
+// A packet as a transcript expects it: fields that it does not name are not compared, `!name` is one that
+// must not be there (or have its default), `*` stands for any value, and `$name` for one that is kept and can
+// stand in later lines.
 #ifndef MQW_EXPECTATION_H
 #define MQW_EXPECTATION_H
 

@@ -181,14 +181,8 @@ static void do_abort(tool_console *console, tool_peer *peer, mqw_text arguments)
 static void send_raw(tool_console *console, tool_peer *peer, mqw_bytes bytes)
 {
     int result = mqw_conn_send_raw(peer->conn, bytes);
-    tool_origin origin = {.peer = peer_shown(peer),
-                          .who = console->ours,
-                          .version = mqw_conn_version(peer->conn),
-                          .live = true};
     if (result < 0)
         reject_send(console, peer->conn, result);
-    else
-        show_raw(&console->show, &origin, bytes);
 }
 
 static void do_hex(tool_console *console, tool_peer *peer, mqw_text arguments)

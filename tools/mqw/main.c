@@ -34,7 +34,8 @@ static const char lines[] =
     "  C> PUBLISH ... or S> CONNACK ...                     the same, and who says it\n"
     "  .help, .quit, .wait NAME, .hex BYTES ...             commands of the console\n"
     "  # ...                                                a comment\n"
-    "In a transcript (--expect) * stands for any value, $NAME for one that is kept.\n";
+    "In a transcript (--expect) fields that are not named are not compared; a value\n"
+    "* is any, $NAME one that is kept; !FIELD is one that must not be there.\n";
 
 static const char codes[] =
     "  0  all went well\n"

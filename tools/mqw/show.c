@@ -112,11 +112,11 @@ static void print_bytes(const tool_show *show, mqw_bytes raw)
     size_t shown = show->full || raw.len < BYTES_SHOWN ? raw.len : BYTES_SHOWN;
     for (size_t i = 0; i < shown; i++) {
         if (i % BYTES_A_LINE == 0)
-            fprintf(show->out, "%s    %s# ", i ? "\n" : "", code(show, PAINT_DIM));
-        fprintf(show->out, "%02x%s", raw.data[i], i % BYTES_A_LINE == BYTES_A_LINE - 1 ? "" : " ");
+            fprintf(show->out, "%s    %s#", i ? "\n" : "", code(show, PAINT_DIM));
+        fprintf(show->out, " %02x", raw.data[i]);
     }
     if (shown < raw.len)
-        fprintf(show->out, "... %zu bytes in all", raw.len);
+        fprintf(show->out, " ... %zu bytes in all", raw.len);
     fprintf(show->out, "%s\n", code(show, PAINT_PLAIN));
 }
 

@@ -71,14 +71,15 @@ start() {
     name=$1
     shift
     mkfifo "$scratch/$name.pipe"
-    timeout 60 "$@" >"$scratch/$name.pipe" 2>&1 </dev/null &
+    "$@" >"$scratch/$name.pipe" 2>&1 </dev/null &
     child=$!
     children="$children $child"
     exec 3<"$scratch/$name.pipe"
     IFS= read -r first <&3 || first=
     { echo "$first"; cat; } <&3 >"$scratch/$name.log" &
     exec 3<&-
-    address=${first#listening on }
+    address=${first#*listening on }
+    address=${address%%\"*}
     [ "$address" != "$first" ] || { fail "$name: $first"; finish; }
 }
 
@@ -89,10 +90,15 @@ stop() {
     wait "$1" || code=$?
 }
 
-# await_line FILE TEXT: waits until a growing file says that, 10 seconds at most.
-await_line() {
+# await_text FILE TEXT: waits until a growing file says that, 10 seconds at most.
+await_text() {
     checks=$((checks + 1))
-    timeout 10 tail -n +1 -f --pid=$$ "$1" 2>/dev/null | grep -qF -m 1 -e "$2" || fail "${1##*/} never said: $2"
+    : >>"$1"
+    node -e 'const fs = require("fs"), [file, text] = process.argv.slice(1);
+        const look = () => fs.readFileSync(file, "utf8").includes(text) && process.exit(0);
+        fs.watch(file, look);
+        look();
+        setTimeout(() => process.exit(1), 10000)' "$1" "$2" || fail "${1##*/} never said: $2"
 }
 
 # bytes HEX...: the bytes themselves.

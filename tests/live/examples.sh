@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every example does what it says, with mqw at the other end or another example.
+. "${SOURCE_DIR:-.}/tests/live/lib/mqw.sh"
+[ -x "$EXAMPLES_DIR/client" ] || { echo "no examples in $EXAMPLES_DIR"; exit 1; }
+
+# short enough to be read
+for file in "${SOURCE_DIR:-.}"/examples/*.c; do
+    checks=$((checks + 1))
+    [ "$(wc -l <"$file")" -lt 60 ] || fail "${file##*/} has 60 lines or more"
+done
+
+start server "$MQW" listen --answer --echo --hex tcp://127.0.0.1:0
+server=$address
+
+# --- clients --------------------------------------------------------------------------------------------
+
+run 0 "$EXAMPLES_DIR/client" "$server"
+says 'CONNACK reason=0x00 (success)'
+says 'SUBACK packet_id=1 reasons=0x01 (granted QoS 1)'
+says 'PUBLISH topic="news/today" payload="it rains"'
+says 'content_type="text/plain"'
+run 1 "$EXAMPLES_DIR/client" "unix:$scratch/nobody"
+error_says 'stream failed'
+run 0 "$EXAMPLES_DIR/client20" "$server"
+await_text "$scratch/server.log" 'C> PUBLISH topic="greeting" payload="hello"'
+run 1 "$EXAMPLES_DIR/client20" 'no://address'
+
+# --- servers --------------------------------------------------------------------------------------------
+
+start server20 "$EXAMPLES_DIR/server20" tcp://127.0.0.1:0
+run 0 "$EXAMPLES_DIR/client20" "$address"
+run 0 "$MQW" open -c "$address" <<'LINES'
+.wait CONNACK
+PUBLISH topic="a" payload="b" qos=2 packet_id=1
+.wait PUBREC
+PUBREL packet_id=1
+LINES
+says 'S> PUBCOMP packet_id=1'
+run 1 "$EXAMPLES_DIR/server20" "$address"
+
+# broadcast: all who have subscribed hear it, whatever they subscribed to; others do not
+start broadcast "$EXAMPLES_DIR/broadcast" tcp://127.0.0.1:0
+broadcast=$address
+for id in one two; do
+    timeout 30 "$MQW" open -c -i "$id" --wait forever "$broadcast" >"$scratch/$id" 2>&1 <<'LINES' &
+.wait CONNACK
+SUBSCRIBE packet_id=1 filter="whatever":0 filter="more":1
+LINES
+    children="$children $!"
+    eval "$id=$!"
+    await_text "$scratch/$id" 'S> SUBACK packet_id=1 reasons=0x00 (success),0x00'
+done
+run 0 "$MQW" open -c "$broadcast" <<'LINES'
+.wait CONNACK
+PUBLISH topic="to all" payload="hear" qos=1 packet_id=3
+LINES
+says 'S> PUBACK packet_id=3'
+silent_of 'S> PUBLISH'
+# shellcheck disable=SC2154 # set by eval
+for id in one two; do
+    await_text "$scratch/$id" 'S> PUBLISH topic="to all" payload="hear"'
+done
+# who has gone is no longer sent to
+# shellcheck disable=SC2154
+stop "$one"
+run 0 "$MQW" open -c "$broadcast" <<'LINES'
+.wait CONNACK
+PUBLISH topic="to the rest" qos=1 packet_id=3
+LINES
+await_text "$scratch/two" 'S> PUBLISH topic="to the rest"'
+
+# --- in between -----------------------------------------------------------------------------------------
+
+start proxy "$EXAMPLES_DIR/proxy" tcp://127.0.0.1:0 "$server"
+proxy=$address
+run 0 "$EXAMPLES_DIR/client" "$proxy"
+says 'content_type="text/plain"'
+cat >"$scratch/transcript" <<'SCRIPT'
+# topic aliases and versions pass as they are
+C> CONNECT version=5 client_id="through" clean_start
+S> CONNACK topic_alias_maximum=16
+C> SUBSCRIBE packet_id=1 filter="p":2
+S> SUBACK reasons=2
+C> PUBLISH topic="p" payload="1" topic_alias=3
+S> PUBLISH topic="p" payload="1"
+C> PUBLISH topic="" payload="2" topic_alias=3
+S> PUBLISH topic="p" payload="2"
+C> DISCONNECT
+.wait close
+SCRIPT
+run 0 "$MQW" open --expect --script "$scratch/transcript" "$proxy"
+await_text "$scratch/server.log" '# 30 07 00 00 03 23 00 03 32'
+# back-pressure: a megabyte through it arrives whole
+{
+    printf '.wait CONNACK\nSUBSCRIBE packet_id=1 filter="big":0\n.wait SUBACK\n'
+    payload=$(head -c 50000 /dev/zero | tr '\0' x)
+    for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        echo "PUBLISH topic=\"big\" payload=\"$payload\""
+    done
+    printf 'PINGREQ\n.wait PINGRESP\n'
+} >"$scratch/flood"
+run 0 "$MQW" open -c --script "$scratch/flood" "$proxy"
+lines 20 'S> PUBLISH topic="big"'
+# the server is gone: so is the client
+start gone "$EXAMPLES_DIR/proxy" tcp://127.0.0.1:0 "unix:$scratch/nobody"
+printf '.wait close\n' | run 0 "$MQW" open -c "$address"
+
+# --- without a network, without libuv ---------------------------------------------------------------------
+
+run 0 "$EXAMPLES_DIR/custom_stream"
+says '10 0e 00 04 4d 51 54 54 04 02 00 00 00 02 6d 65'
+says 'CONNACK reason=0x00 (success)'
+says 'PUBLISH topic="a/b" payload="!"'
+
+mkfifo "$scratch/to" "$scratch/from"
+"$EXAMPLES_DIR/server_fd" <"$scratch/to" >"$scratch/from" 2>"$scratch/fd.log" &
+fd=$!
+children="$children $fd"
+run 0 "$MQW" open "pipe:$scratch/from,$scratch/to" <<'LINES'
+CONNECT client_id="pipes" clean_start
+PUBLISH topic="a" payload="b" qos=1 packet_id=1
+PINGREQ
+DISCONNECT
+LINES
+says 'S> CONNACK'
+says 'S> PUBACK packet_id=1'
+says 'S> PINGRESP'
+wait "$fd" || fail "server_fd ended with $?"
+await_text "$scratch/fd.log" DISCONNECT
+# bad input is exit code 1, and a client of 5.0 hears of it (MQTT-4.13.1-1)
+bytes 10 0e 0004 4d515454 05 02 0000 00 0001 61 c100 >"$scratch/bad"
+run 1 "$EXAMPLES_DIR/server_fd" <"$scratch/bad"
+cp "$out" "$scratch/said"
+run 0 "$MQW" decode --version 5 --from server "$scratch/said"
+says 'CONNACK reason=0x00'
+says 'DISCONNECT reason=0x81 (malformed packet)'
+finish
