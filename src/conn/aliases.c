@@ -109,11 +109,11 @@ static mqw__alias *known_row(mqw__aliases *aliases, mqw_text topic)
     return NULL;
 }
 
-/* A row that is free, else the one that was used longest ago. */
+/* A row that is free, else the one that was used longest ago. NULL: no memory. */
 static mqw__alias *oldest_row(mqw_conn *conn, mqw__aliases *aliases, uint32_t most)
 {
-    if (aliases->count < most)
-        return row_for(conn, aliases, (uint16_t)most) ? &aliases->rows[0] : NULL;
+    if (!row_for(conn, aliases, (uint16_t)most))
+        return NULL;
     mqw__alias *oldest = &aliases->rows[0];
     for (uint32_t i = 0; i < most && oldest->said; i++)
         if (!aliases->rows[i].said || aliases->clock - aliases->rows[i].used > aliases->clock - oldest->used)

@@ -231,6 +231,24 @@ static int output_full(mqw_conn *conn, const mqw__sending *s, uint64_t len)
     return MQW_E_CLOSED;
 }
 
+/* An alias of our own choice costs bytes that may be too many. */
+static bool drop_alias(mqw__sending *s)
+{
+    mqw_publish *publish = &s->packet.publish;
+    if (!s->alias || s->body != publish)
+        return false;
+    publish->props.has &= ~MQW_BIT(topic_alias);
+    publish->topic.len = publish->topic.len ? publish->topic.len : s->alias->len;
+    s->alias = NULL;
+    return true;
+}
+
+/* Makes a packet smaller that is too large for the peer. False: it cannot be. */
+static bool lighten(mqw__sending *s)
+{
+    return s->type == MQW_PUBLISH ? drop_alias(s) : strip(s);
+}
+
 static int too_large_for_peer(mqw_conn *conn, const mqw__sending *s)
 {
     return mqw__conn_refuse(conn, MQW_E_TOO_LARGE,
@@ -355,7 +373,7 @@ static int queue_packet(mqw_conn *conn, mqw__sending *s)
     if (len == 0)
         len = encode(conn, s, apart, &fresh, &at);
     if (len > 0 && (uint64_t)len + payload.len > conn->theirs.max_packet && conn->role != MQW_ANY) {
-        bool fits = strip(s) && (len = encode(conn, s, apart, &fresh, &at)) > 0 &&
+        bool fits = lighten(s) && (len = encode(conn, s, apart, &fresh, &at)) > 0 &&
                     (uint64_t)len + payload.len <= conn->theirs.max_packet;
         if (!fits && len > 0)
             len = too_large_for_peer(conn, s);
