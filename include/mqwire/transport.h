@@ -11,6 +11,9 @@
  * A piped connection closes by itself after DISCONNECT either way, after a CONNACK that refuses, after a
  * fault, and when the peer has ended. Misuse of one without an error handler is a bug that nobody would
  * hear of: it ends the program with one line on standard error (not with MQW_RETURN_ONLY).
+ *
+ * Connections keep uv_run going, also while they are paused; when the last one is gone, nothing of this is
+ * left on the loop.
  */
 #ifndef MQWIRE_TRANSPORT_H
 #define MQWIRE_TRANSPORT_H
@@ -57,19 +60,20 @@ typedef struct mqw_stream_ops {
  * @return 0 with *out, MQW_E_NO_MEMORY, or MQW_E_MISUSE.
  */
 MQW_API int mqw_stream_custom(mqw_stream **out, uv_loop_t *loop, const mqw_stream_ops *ops, void *self);
-/** Says that reading or writing may go on (MQW_READABLE, MQW_WRITABLE); work is done on a later turn of the
- * loop. */
+/** Says that reading or writing may go on (MQW_READABLE, MQW_WRITABLE); work is done when the loop comes to
+ * it. Only for streams of the program's own, which count as ready for both at first. */
 MQW_API void mqw_stream_ready(mqw_stream *stream, int what);
 /**
  * A stream over descriptors: a socket, a pipe pair, a terminal, stdin and stdout, a serial line. `in` and
  * `out` may be the same. They are made non-blocking where that is possible and are closed with the stream,
- * standard input, output and error excepted (their mode is restored).
+ * standard input, output and error excepted (their mode is restored). What cannot be watched, as a file,
+ * counts as always ready.
  * @return 0 with *out, MQW_E_NO_MEMORY, MQW_E_MISUSE, or MQW_E_STREAM with errno: not a descriptor that can
  *         be used. The descriptors are then still the caller's.
  */
 MQW_API int mqw_stream_descriptor(mqw_stream **out, uv_loop_t *loop, int in, int out_fd);
-/** Two ends in memory: what is written to one is read from the other; each direction holds at most 256 KiB.
- * 0 with both ends, or MQW_E_NO_MEMORY. */
+/** Two ends in memory, on one loop: what is written to one is read from the other; each direction holds at
+ * most 256 KiB. 0 with both ends, or MQW_E_NO_MEMORY. */
 MQW_API int mqw_stream_pair(mqw_stream *ends[2], uv_loop_t *loop);
 /** Closes a stream that no connection has. NULL is fine. */
 MQW_API void mqw_stream_close(mqw_stream *stream);
@@ -127,9 +131,10 @@ typedef struct mqw_open_options {
  * Addresses: `mqtt://host:port`, `tcp://host:port` (default localhost, 1883; IPv6 in brackets),
  * `host:port`, `host`, `unix:/path`, `fd:N`, `fd:IN,OUT`, `stdio:`, `pipe:IN_PATH,OUT_PATH` (named pipes),
  * `tty:/dev/…[,BAUD]`. `mqtts://`, `ssl://`, `ws://` and `wss://` are known and MQW_E_REFUSED until their
- * layers are built in.
- * @return 0 with *out, or MQW_E_ADDRESS, MQW_E_NO_MEMORY, MQW_E_STREAM …; what fails later comes to the
- *         error handler.
+ * layers are built in. Named pipes wait until somebody reads from OUT_PATH. After mqw_conn_close what was
+ * sent before still connects and leaves, within close_timeout.
+ * @return 0 with *out, or MQW_E_ADDRESS, MQW_E_NO_MEMORY, MQW_E_STREAM with errno …; what fails later comes
+ *         to the error handler as MQW_E_STREAM, and mqw_conn_stream_error says why.
  */
 MQW_API int mqw_conn_open(mqw_conn **out, uv_loop_t *loop, const char *address,
                           const mqw_open_options *options, const mqw_handlers *handlers, void *ctx);
@@ -156,7 +161,7 @@ MQW_API void mqw_conn_close(mqw_conn *conn);
 /** Closes at once; what was queued is lost. `close` is heard on a later turn of the loop, the connection
  * then freed. */
 MQW_API void mqw_conn_abort(mqw_conn *conn);
-/** Writes what waits as far as it goes, now instead of at the end of the turn. */
+/** Writes what waits as far as it goes, now instead of at the end of the turn. Calls no handler. */
 MQW_API void mqw_conn_flush(mqw_conn *conn);
 
 /** A connection taken off its loop, for another owner. */
@@ -169,31 +174,41 @@ typedef struct mqw_detached {
 
 /**
  * Takes a piped connection off its loop: nothing is read, written or freed by itself any more; `close` is
- * not heard. The connection keeps its state and its pending bytes both ways. Legal in handlers.
- * MQW_E_REFUSED before it is connected.
+ * not heard. The connection keeps its state and its pending bytes both ways. Legal in handlers: the rest of
+ * what was read is then out->input.
+ * @return 0, MQW_E_MISUSE (not piped), MQW_E_NO_MEMORY, or MQW_E_REFUSED: not connected yet, closing, or
+ *         inside a function of its own stream.
  */
 MQW_API int mqw_conn_detach(mqw_conn *conn, mqw_detached *out);
-/** Puts it (or another connection onto that stream) back to work, also on another loop. Takes over what
- * `detached` has. */
+/**
+ * Puts it (or another connection onto that stream) back to work, also on another loop; `connected` is not
+ * heard again. For another thread use a connection whose configuration is that thread's own. Takes over what
+ * `detached` has, unless it fails.
+ * @return 0, MQW_E_MISUSE, MQW_E_NO_MEMORY, MQW_E_STREAM with errno, or MQW_E_REFUSED: an end of a pair
+ *         stays on its loop.
+ */
 MQW_API int mqw_conn_adopt(mqw_conn *conn, uv_loop_t *loop, mqw_detached *detached,
                            const mqw_open_options *options, const mqw_handlers *handlers, void *ctx);
 /** Closes and frees what mqw_conn_detach gave, when nobody adopts it. The connection is freed with
  * mqw_conn_free. */
 MQW_API void mqw_detached_close(mqw_detached *detached);
-/** The descriptor of a detached stream, which becomes the caller's; the stream is freed. -1: it has none of
- * its own. */
+/** The descriptor of a detached stream, which becomes the caller's; the stream is freed. -1, and nothing has
+ * changed: it has none, or two, or layers that would be lost. `input` stays for mqw_detached_close. */
 MQW_API int mqw_detached_descriptor(mqw_detached *detached);
 
 /* --- Servers -------------------------------------------------------------------------------------------- */
 
-/** Each accepted peer arrives as a connection of role server. Give it handlers here, or later. */
+/** Each accepted peer arrives as a connection of role server, before anything was read from it. Give it
+ * handlers here; to give them later, pause it here. What the PROXY protocol says of it is known from
+ * `connected` on. */
 typedef void mqw_connection_handler(mqw_server *server, mqw_conn *conn, void *ctx);
 
 /**
  * Listens on an address. *server NULL: makes a server; else adds a listener to it. Addresses: as for
  * mqw_conn_open with port 0 for one that the system picks; host `*` for all interfaces, both families;
  * `unix:/path` (a stale path is removed, a living one is MQW_E_STREAM); `fd:N` a socket that listens
- * already. `on_connection` NULL: the handlers of the configuration (mqw_conn_options.handlers) are all that
+ * already. A name of several addresses is listened on at all of them, with one port; it is looked up at
+ * once. `on_connection` NULL: the handlers of the configuration (mqw_conn_options.handlers) are all that
  * is needed.
  * @return 0, or MQW_E_ADDRESS, MQW_E_REFUSED (a scheme that is not built in), MQW_E_NO_MEMORY,
  *         MQW_E_MISUSE, or MQW_E_STREAM with errno.

@@ -358,10 +358,11 @@ static void test_two_loops_by_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_each_byte),     cmocka_unit_test(test_with_output),
-        cmocka_unit_test(test_while_paused),     cmocka_unit_test(test_inside_a_handler),
-        cmocka_unit_test(test_nobody_adopts),    cmocka_unit_test(test_the_descriptor),
-        cmocka_unit_test(test_to_other_threads), cmocka_unit_test(test_a_loop_that_ends_in_another_thread),
+        cmocka_unit_test(test_at_each_byte),       cmocka_unit_test(test_with_output),
+        cmocka_unit_test(test_while_paused),       cmocka_unit_test(test_inside_a_handler),
+        cmocka_unit_test(test_nobody_adopts),      cmocka_unit_test(test_the_descriptor),
+        cmocka_unit_test(test_to_other_threads),   cmocka_unit_test(test_a_loop_that_ends_in_another_thread),
+        cmocka_unit_test(test_two_loops_by_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
