@@ -44,7 +44,7 @@ static void extra_free(mqw_config *config, mqw__extra *extra)
     mqw__aliases_free(config, &extra->alias_in);
     mqw__aliases_free(config, &extra->alias_out);
     mqw__auth_method_free(config, extra);
-    mqw__free(&config->allocator, extra->text, extra->text_cap);
+    mqw__text_free(config, extra);
     mqw__chunks_free(config, extra->later.first);
     mqw__free(&config->allocator, extra, sizeof *extra);
 }

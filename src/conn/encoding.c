@@ -176,18 +176,30 @@ static mqw_bytes part_of(const mqw_packet *packet, mqw_part part)
     }
 }
 
+void mqw__text_free(mqw_config *config, mqw__extra *extra)
+{
+    mqw__free(&config->allocator, extra->text, extra->text_cap);
+    mqw__config_let_go(config, extra->text_cap);
+    extra->text = NULL;
+    extra->text_cap = 0;
+}
+
+/* The text before is not needed any more. */
 static bool room_for_text(const mqw_conn *conn, mqw__extra *extra, size_t len)
 {
     if (len > conn->config->options.max_text)
         return false;
     if (len < extra->text_cap)
         return true;
-    char *text = mqw__resize(&conn->config->allocator, extra->text, extra->text_cap, len + 1);
-    if (!text)
+    mqw__text_free(conn->config, extra);
+    if (!mqw__config_hold(conn->config, len + 1))
         return false;
-    extra->text = text;
-    extra->text_cap = len + 1;
-    return true;
+    extra->text = mqw__alloc(&conn->config->allocator, len + 1);
+    if (extra->text)
+        extra->text_cap = len + 1;
+    else
+        mqw__config_let_go(conn->config, len + 1);
+    return extra->text != NULL;
 }
 
 int mqw_conn_set_encoding(mqw_conn *conn, mqw_encoding encoding)

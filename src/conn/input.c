@@ -408,8 +408,10 @@ static inline bool whole(mqw_conn *conn, mqw_bytes in, mqw__header header)
 /* The packet is not whole in `in`, or it needs a closer look. */
 static MQW__APART int recv_cut(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
-    if (in->len == 0 && conn->stash_len == 0) {
+    if (in->len == 0 && conn->stash_len == 0) { /* an idle connection owns no buffer */
         mqw__input_clear(conn);
+        if (conn->extra)
+            mqw__text_free(conn->config, conn->extra);
         return 0;
     }
     int rc = recv_stashed(conn, in, out);

@@ -36,7 +36,7 @@ struct mqw_config {
     uint32_t refs;
     uint32_t spares;
     mqw__chunk *spare;
-    uint64_t held; /* bytes of output, of unfinished packets and of topic aliases, all connections together */
+    uint64_t held; /* bytes of output, unfinished packets, aliases and texts, all connections together */
     mqw_allocator allocator;
     mqw_conn_options options; /* defaults filled in */
     uint32_t whole;           /* Remaining Length up to which a packet is never given in pieces */
@@ -194,6 +194,9 @@ static inline void mqw__config_let_go(mqw_config *config, size_t bytes)
 
 /* input.c */
 void mqw__input_clear(mqw_conn *conn);
+
+/* encoding.c */
+void mqw__text_free(mqw_config *config, mqw__extra *extra);
 
 /* send.c */
 /* Queues a packet. `body`: the member of mqw_packet for the type. `shared`: its payload, or NULL. `typed`:
