@@ -208,6 +208,8 @@ size_t mqw__connect_write(mqw__check *check, size_t at, const void *body)
     mqw__writer w = mqw__writer_at(check, at);
     const mqw_connect *in = body;
     write_version(&w, in);
+    if (MQW__RARE(in->unsupported))
+        return w.at; /* nothing else of it is determinate */
     write_flags(&w, in);
     mqw__write_u16(&w, in->keep_alive);
     mqw__write_properties(&w, MQW_IN_CONNECT, &in->props);

@@ -257,13 +257,22 @@ void mqw__properties_refuse(mqw__check *check, const mqw_props *props)
     mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, row_of(id)->wire ? (uint8_t)id : MQW__F(props));
 }
 
-/* An item of a list stands there as it goes out, so it is checked by reading it. */
-static void write_item(mqw__writer *w, const property *row, uint8_t id, mqw_bytes value)
+/* A number goes out in its shortest form, however it came in. */
+static void write_number_item(mqw__writer *w, const property *row, uint8_t id, mqw_bytes value)
+{
+    uint32_t number = 0;
+    mqw__vbi_peek(value, &number);
+    if (MQW__RARE(wrong_number(row, number)))
+        mqw__break(w->check, row->broken, NULL, id);
+    mqw__write_vbi(w, number);
+}
+
+/* A pair stands there as it goes out, so it is checked by reading it. */
+static void write_pair_item(mqw__writer *w, const property *row, uint8_t id, mqw_bytes value)
 {
     mqw__reader r = {value.data, value.data + value.len, w->check};
-    mqw_list scratch;
-    read_value(&r, row, value.data, false, &scratch, id);
-    mqw__write_u8(w, id);
+    read_text(&r, row, value.data, id);
+    read_text(&r, row, value.data, id);
     mqw__write_bytes(w, value.data, value.len);
 }
 
@@ -277,7 +286,11 @@ static size_t write_list(mqw__check *check, size_t at, const property *row, uint
     for (bool again = false; good && mqw__property_next(&list, id, &value); again = true) {
         if (MQW__RARE(again && !(row->repeat & place)))
             mqw__break(check, MQW_RULE_PROPERTY_REPEATED, NULL, id);
-        write_item(&w, row, id, value);
+        mqw__write_u8(&w, id);
+        if (row->wire == VARS)
+            write_number_item(&w, row, id, value);
+        else
+            write_pair_item(&w, row, id, value);
     }
     if (MQW__RARE(list.wire.len != 0))
         mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, id);

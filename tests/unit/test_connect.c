@@ -120,6 +120,10 @@ static void test_unknown_levels(void **state)
             assert_false(out.connect.bridge);
             assert_int_equal(out.connect.version, level);
             expect_text(out.connect.protocol_name, old ? "MQIsdp" : "MQTT");
+            mqw_packet packet = out; /* the rest of which is rubbish, and must not be looked at */
+            bool zero = level == 0;  /* which says 3.1.1 when sending */
+            expect_unsendable(4, MQW_CLIENT, &packet, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE,
+                              zero ? "unsupported" : "version");
         }
 }
 

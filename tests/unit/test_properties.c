@@ -359,6 +359,18 @@ static void test_overlong(void **state)
     assert_int_equal(out.publish.props.payload_format, 1);
 }
 
+/* What was let pass goes out in its shortest form. */
+static void test_overlong_is_mended(void **state)
+{
+    (void)state;
+    mqw_policy policy = {0};
+    mqw_rule_add(&policy.ignore, MQW_RULE_LENGTH_OVERLONG);
+    size_t offset;
+    mqw_bytes in = packet_with(place_of("PUBLISH"), "0b 8100 8b00 858000 a600 0001 61 0001 62", &offset);
+    assert_int_equal(decode_with(5, MQW_SERVER, &policy, in), in.len);
+    expect_encoded(5, MQW_SERVER, packet_with(place_of("PUBLISH"), "0b01 0b05 26 0001 61 0001 62", &offset));
+}
+
 /* A property, or the property length, that runs past where it may. */
 static void test_cut(void **state)
 {
@@ -531,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_controls),
         cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_overlong),
+        cmocka_unit_test(test_overlong_is_mended),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_lists_with_gaps),
         cmocka_unit_test(test_lengths_grow),
