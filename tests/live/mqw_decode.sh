@@ -77,7 +77,7 @@ says 'MQTT-2.2.2-1'
 says 'PINGREQ'
 # the stream ends inside a packet
 printf '300a0004 74657374 68' | hexed 1
-error_says 'begins at byte 0'
+error_says 'begins at byte 0: '
 error_says 'ended inside a packet'
 bytes 30 >"$scratch/stream"
 run 1 "$MQW" decode "$scratch/stream"

@@ -9,15 +9,14 @@
 #include "line.h"
 #include "tool.h"
 
-/* --- Held packets
- * ------------------------------------------------------------------------------------------------- */
+/* --- Held packets ------------------------------------------------------------------------------------- */
 
 static void drop_held(tool_await *await, size_t index)
 {
     mqw_packet_free(await->held[index], NULL);
     await->held_count--;
-    memmove(&await->held[index], &await->held[index + 1],
-            (await->held_count - index) * sizeof(await->held[0]));
+    for (size_t i = index; i < await->held_count; i++)
+        await->held[i] = await->held[i + 1];
 }
 
 // A peer that says more than the transcript asks for is not read until it does.
@@ -42,8 +41,7 @@ static void release_peer(tool_console *console)
         mqw_conn_resume(peer->conn);
 }
 
-/* --- The outcome
- * -------------------------------------------------------------------------------------------------- */
+/* --- The outcome -------------------------------------------------------------------------------------- */
 
 static void stop(tool_console *console)
 {
@@ -121,8 +119,7 @@ static void differs(tool_console *console, const char *why)
     input_resume(&console->input);
 }
 
-/* --- Matching
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Matching ----------------------------------------------------------------------------------------- */
 
 static bool matches(const tool_console *console, const mqw_packet *packet)
 {

@@ -90,6 +90,18 @@ static const reason_word reasons[] = {
 #undef X
 };
 
+typedef struct packet_word {
+    const char *name;
+    unsigned client; // version since which it may send it; 0: never
+    unsigned server;
+} packet_word;
+
+static const packet_word packets[] = {
+#define X(id, NAME, name, flags, client, server, rule) {#NAME, client, server},
+    MQW_PACKETS(X)
+#undef X
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void offer(tool_completions *out, mqw_text typed, const char *word, const char *end)
@@ -103,11 +115,9 @@ static void offer(tool_completions *out, mqw_text typed, const char *word, const
 // Packets that this side may send.
 static void offer_packets(tool_completions *out, mqw_text typed, mqw_role side)
 {
-#define X(id, NAME, name, flags, client, server, rule)  \
-    if ((side == MQW_CLIENT ? (client) : (server)) > 0) \
-        offer(out, typed, #NAME, " ");
-    MQW_PACKETS(X)
-#undef X
+    for (size_t i = 0; i < COUNT(packets); i++)
+        if ((side == MQW_CLIENT ? packets[i].client : packets[i].server) > 0)
+            offer(out, typed, packets[i].name, " ");
 }
 
 static void offer_words(tool_completions *out, mqw_text typed, unsigned packet, const field_word *words,

@@ -26,8 +26,7 @@ const char *console_where(const tool_console *console, char room[128])
     return room;
 }
 
-/* --- The end
- * ------------------------------------------------------------------------------------------------------ */
+/* --- The end ------------------------------------------------------------------------------------------ */
 
 void console_note(tool_console *console, int status)
 {
@@ -136,8 +135,7 @@ static void on_signal(uv_signal_t *signal, int number)
             mqw_conn_abort(peer->conn);
 }
 
-/* --- Input
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Input -------------------------------------------------------------------------------------------- */
 
 static void on_line(void *ctx, mqw_text line)
 {
@@ -206,8 +204,7 @@ void console_read(tool_console *console)
     }
 }
 
-/* --- The beginning
- * ------------------------------------------------------------------------------------------------ */
+/* --- The beginning ------------------------------------------------------------------------------------ */
 
 static mqw_policy policy_of(const tool_settings *settings)
 {

@@ -31,8 +31,7 @@ typedef struct decoder {
     bool connect;   // a CONNECT has told the version
 } decoder;
 
-/* --- Showing
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Showing ------------------------------------------------------------------------------------------ */
 
 static tool_origin origin_at(const decoder *d, uint64_t offset)
 {
@@ -82,7 +81,7 @@ static void show_bytes_around(const decoder *d, uint64_t offset)
 static int fault(decoder *d)
 {
     char text[512];
-    mqw_error error;
+    mqw_error error = {0};
     if (mqw_conn_error(d->conn, &error) == NULL)
         return TOOL_BROKEN;
     fflush(stdout);
@@ -96,8 +95,7 @@ static int fault(decoder *d)
     return error.code == MQW_E_NO_MEMORY ? TOOL_BROKEN : TOOL_DIFFERS;
 }
 
-/* --- Reading
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Reading ------------------------------------------------------------------------------------------ */
 
 static void keep(decoder *d, mqw_bytes bytes)
 {
@@ -134,6 +132,24 @@ static int take_text(decoder *d, const char *text, size_t len, uint8_t *room)
     return result == TOOL_OK && d->hex.error ? bad_hex(d) : result;
 }
 
+// Says how much of the packet that is cut off is there.
+static void complain_of_cut(const decoder *d)
+{
+    uint8_t head[5] = {0};
+    uint64_t there = d->count - d->start, len = there < sizeof(head) ? there : sizeof(head);
+    if (there > KEPT)
+        len = 0;
+    for (uint64_t i = 0; i < len; i++)
+        head[i] = d->kept[(d->start + i) % KEPT];
+    int size = mqw_packet_size((mqw_bytes){head, (size_t)len});
+    if (size > 0)
+        tool_complain("the last packet begins at byte %llu: %llu of its %d bytes are there",
+                      (unsigned long long)d->start, (unsigned long long)there, size);
+    else
+        tool_complain("the last packet begins at byte %llu: %llu bytes of it are there",
+                      (unsigned long long)d->start, (unsigned long long)there);
+}
+
 static int finish(decoder *d, uint8_t *room)
 {
     if (d->settings->hex) {
@@ -143,14 +159,13 @@ static int finish(decoder *d, uint8_t *room)
     }
     if (mqw_conn_end(d->conn) == 0)
         return TOOL_OK;
-    tool_complain("the last packet begins at byte %llu, and %llu bytes of it are there",
-                  (unsigned long long)d->start, (unsigned long long)(d->count - d->start));
+    complain_of_cut(d);
     return fault(d);
 }
 
 static int decode_stream(decoder *d, int in)
 {
-    static uint8_t bytes[PIECE], room[PIECE];
+    static uint8_t bytes[PIECE], room[PIECE / 2 + HEX_ROOM];
     for (;;) {
         fflush(stdout);
         ssize_t count = read(in, bytes, sizeof(bytes));
@@ -172,8 +187,7 @@ static int decode_stream(decoder *d, int in)
     }
 }
 
-/* --- Setting up
- * --------------------------------------------------------------------------------------------------- */
+/* --- Setting up --------------------------------------------------------------------------------------- */
 
 // One direction says nothing of what the other agreed to: rules of order and of limits do not hold here.
 static void ignore_order(mqw_policy *policy)
@@ -234,7 +248,7 @@ int decode_run(const tool_settings *settings)
     show_init(&d.show, settings, stdout);
     hex_init(&d.hex);
     d.conn = new_conn(settings);
-    d.kept = malloc(KEPT);
+    d.kept = calloc(KEPT, 1);
     if (d.conn && d.kept)
         result = decode_stream(&d, file);
     else

@@ -62,8 +62,7 @@ void subscriptions_free(tool_subscriptions *subscriptions)
     *subscriptions = (tool_subscriptions){NULL, 0};
 }
 
-/* --- Delivering
- * --------------------------------------------------------------------------------------------------- */
+/* --- Delivering --------------------------------------------------------------------------------------- */
 
 enum { IDS_MAX = 64 }; // subscription identifiers in one delivery
 
@@ -107,6 +106,8 @@ static mqw_props forwarded(const tool_peer *to, const mqw_publish *publish)
 static void deliver(tool_peer *to, const mqw_publish *publish, const delivery *how)
 {
     uint8_t room[IDS_MAX * 4];
+    bool identified = how->id_count && mqw_conn_version(to->conn) == MQW_5_0;
+    mqw_list ids = mqw_list_ids(room, sizeof(room), how->ids, how->id_count);
     mqw_publish copy = *publish;
     copy.props = forwarded(to, publish);
     copy.payload_left = 0;
@@ -114,8 +115,8 @@ static void deliver(tool_peer *to, const mqw_publish *publish, const delivery *h
     copy.retain = publish->retain && how->retain_as_published;
     copy.qos = publish->qos < how->qos ? publish->qos : how->qos;
     copy.packet_id = copy.qos ? next_packet_id(to) : 0;
-    if (how->id_count && mqw_conn_version(to->conn) == MQW_5_0)
-        mqw_set(&copy.props, subscription_ids, mqw_list_ids(room, sizeof(room), how->ids, how->id_count));
+    if (identified)
+        mqw_set(&copy.props, subscription_ids, ids);
     int result = mqw_conn_publish(to->conn, &copy);
     if (result < 0)
         show_event(&to->console->show, peer_shown(to), PAINT_BAD, "not-sent", mqw_strerror(result));

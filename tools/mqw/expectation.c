@@ -16,8 +16,7 @@ struct expectation {
     unsigned type;
 };
 
-/* --- Text that grows
- * ---------------------------------------------------------------------------------------------- */
+/* --- Text that grows ---------------------------------------------------------------------------------- */
 
 typedef struct builder {
     char *text;
@@ -28,7 +27,7 @@ typedef struct builder {
 
 static void add(builder *b, mqw_text text)
 {
-    if (b->len + text.len + 1 > b->size) {
+    if (b->text == NULL || b->len + text.len + 1 > b->size) {
         size_t size = (b->len + text.len + 1) * 2;
         char *more = b->failed ? NULL : realloc(b->text, size);
         if (more == NULL) {
@@ -74,8 +73,7 @@ char *packet_text(const mqw_packet *packet)
     return text;
 }
 
-/* --- Variables
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Variables ---------------------------------------------------------------------------------------- */
 
 static bool is_variable(const tool_token *word)
 {
@@ -130,8 +128,7 @@ static void keep_value(tool_variables *variables, mqw_text name, mqw_text value)
     free(value_copy);
 }
 
-/* --- Reading a line
- * ----------------------------------------------------------------------------------------------- */
+/* --- Reading a line ----------------------------------------------------------------------------------- */
 
 static bool is_any(const tool_token *word)
 {
@@ -209,8 +206,7 @@ const char *expectation_text(const tool_expectation *expected)
     return expected->text;
 }
 
-/* --- Comparing
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Comparing ---------------------------------------------------------------------------------------- */
 
 // The next word of that name in a line; false: there is none.
 static bool next_named(mqw_text *left, mqw_text name, tool_token *out)

@@ -52,8 +52,7 @@ static void end_bytes(hex_reader *hex)
         fail(hex, "a byte has two digits, here is one");
 }
 
-/* --- Bare digits
- * -------------------------------------------------------------------------------------------------- */
+/* --- Bare digits -------------------------------------------------------------------------------------- */
 
 static void in_plain(hex_reader *hex, char c)
 {
@@ -81,8 +80,7 @@ static void become_plain(hex_reader *hex)
         in_plain(hex, hex->head[i]);
 }
 
-/* --- The first word
- * ----------------------------------------------------------------------------------------------- */
+/* --- The first word ----------------------------------------------------------------------------------- */
 
 static bool is_zero(const hex_reader *hex)
 {
@@ -147,8 +145,7 @@ static void in_colon(hex_reader *hex, char c)
     in_plain(hex, c);
 }
 
-/* --- A dump
- * ------------------------------------------------------------------------------------------------------- */
+/* --- A dump ------------------------------------------------------------------------------------------- */
 
 static void in_line(hex_reader *hex, char c)
 {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HEX_HEAD_MAX = 16 };
+enum { HEX_HEAD_MAX = 16, HEX_ROOM = 32 };
 
 typedef struct hex_reader {
     int state;
@@ -29,7 +29,7 @@ typedef struct hex_reader {
 
 void hex_init(hex_reader *hex);
 
-// Reads a piece of text. `out` needs room for len / 2 + HEX_HEAD_MAX bytes. Returns how many it got; stops at
+// Reads a piece of text. `out` needs room for len / 2 + HEX_ROOM bytes. Returns how many it got; stops at
 // an error.
 size_t hex_read(hex_reader *hex, const char *text, size_t len, uint8_t *out);
 

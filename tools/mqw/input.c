@@ -42,8 +42,7 @@ static void give(tool_input *input, const char *line, size_t len)
     input->on_line(input->ctx, (mqw_text){line, len});
 }
 
-/* --- Reading
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Reading ------------------------------------------------------------------------------------------ */
 
 static bool make_room(tool_input *input)
 {
@@ -79,8 +78,7 @@ static bool fill(tool_input *input)
     return true;
 }
 
-/* --- Lines
- * -------------------------------------------------------------------------------------------------------- */
+/* --- Lines -------------------------------------------------------------------------------------------- */
 
 // Whether something can be taken without reading.
 static bool has_line(const tool_input *input)
@@ -107,8 +105,7 @@ static void take_line(tool_input *input)
     give(input, start, len);
 }
 
-/* --- The terminal
- * ------------------------------------------------------------------------------------------------- */
+/* --- The terminal ------------------------------------------------------------------------------------- */
 
 static void take_keys(tool_input *input)
 {
@@ -133,8 +130,7 @@ static void on_keys(tool_input *input)
     take_keys(input);
 }
 
-/* --- The loop
- * ----------------------------------------------------------------------------------------------------- */
+/* --- The loop ----------------------------------------------------------------------------------------- */
 
 static void on_idle(uv_idle_t *handle)
 {

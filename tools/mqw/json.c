@@ -61,8 +61,7 @@ static void put_reason(json_t *object, uint8_t version, uint8_t reason)
     json_object_set_new(object, "reason_text", json_string(mqw_reason_name(version, reason)));
 }
 
-/* --- Properties
- * --------------------------------------------------------------------------------------------------- */
+/* --- Properties --------------------------------------------------------------------------------------- */
 
 static void put_ids(json_t *object, const char *name, mqw_list left)
 {
@@ -107,8 +106,7 @@ static void put_props(json_t *object, const mqw_props *props)
     json_object_set_new(object, "properties", inner);
 }
 
-/* --- Packets
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Packets ------------------------------------------------------------------------------------------ */
 
 static void put_will(json_t *object, const mqw_will *will)
 {

@@ -11,21 +11,18 @@
 #include "token.h"
 #include "tool.h"
 
-/* --- What is wrong
- * ------------------------------------------------------------------------------------------------ */
+/* --- What is wrong ------------------------------------------------------------------------------------ */
 
 // Tells what is wrong with a line. A person may go on; a script ends.
 static void reject(tool_console *console, int status, const char *why)
 {
     char where[128];
     tool_show *show = &console->show;
+    bool person = console->interactive;
     if (show->hide)
         show->hide(show->ctx);
     fflush(stdout);
-    if (console->interactive)
-        tool_complain("%s", why);
-    else
-        tool_complain("%s: %s", console_where(console, where), why);
+    tool_complain("%s%s%s", person ? "" : console_where(console, where), person ? "" : ": ", why);
     if (show->reveal)
         show->reveal(show->ctx);
     console_fail(console, status);
@@ -67,8 +64,9 @@ static tool_peer *peer_of(tool_console *console, const tool_step *step)
     return peer;
 }
 
-/* --- Saying
- * ------------------------------------------------------------------------------------------------------- */
+enum { HIGH_WATER = 65536 }; // the default of connections: `drain` is heard when output falls from above it
+
+/* --- Saying ------------------------------------------------------------------------------------------- */
 
 static bool names_version(mqw_text line)
 {
@@ -110,7 +108,7 @@ static void send_text(tool_peer *peer, const char *text)
     free(room);
     if (result < 0)
         reject_send(console, peer->conn, result);
-    else if (mqw_conn_waiting(peer->conn) > 64 * 1024)
+    else if (mqw_conn_waiting(peer->conn) > HIGH_WATER)
         input_pause(&console->input); // until drain
 }
 
@@ -125,8 +123,7 @@ static void say(tool_console *console, const tool_step *step)
     free(text);
 }
 
-/* --- Hearing
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Hearing ------------------------------------------------------------------------------------------ */
 
 static void hear(tool_console *console, const tool_step *step)
 {
@@ -147,8 +144,7 @@ static void hear(tool_console *console, const tool_step *step)
     await_packet(console, peer, type, expected, console->settings->timeout);
 }
 
-/* --- Commands
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Commands ----------------------------------------------------------------------------------------- */
 
 typedef struct dot_command {
     const char *name;
@@ -188,7 +184,7 @@ static void send_raw(tool_console *console, tool_peer *peer, mqw_bytes bytes)
 static void do_hex(tool_console *console, tool_peer *peer, mqw_text arguments)
 {
     hex_reader hex;
-    uint8_t *room = malloc(arguments.len + 2 * HEX_HEAD_MAX);
+    uint8_t *room = malloc(arguments.len + HEX_ROOM);
     if (room == NULL)
         return;
     hex_init(&hex);

@@ -6,10 +6,12 @@
 #include "console.h"
 #include "tool.h"
 
-/* --- Answers
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Answers ------------------------------------------------------------------------------------------ */
 
-enum { ALIASES = 16 }; // topic aliases that a client may use
+enum {
+    ALIASES = 16, // topic aliases that a client may use
+    ID_SIZE = 32  // of an identifier that is assigned
+};
 
 static uint8_t verdict_on(const mqw_connect *connect)
 {
@@ -23,17 +25,25 @@ static uint8_t verdict_on(const mqw_connect *connect)
     return MQW_REASON_SUCCESS;
 }
 
+// What an accepted client of 5.0 has to hear. `id` is room for an identifier.
+static mqw_props offer_to(const tool_peer *peer, const mqw_connect *connect, char id[ID_SIZE])
+{
+    mqw_props props = {0};
+    if (verdict_on(connect) != MQW_REASON_SUCCESS || connect->version != MQW_5_0)
+        return props;
+    mqw_set(&props, topic_alias_maximum, ALIASES);
+    if (connect->client_id.len == 0) {
+        int len = snprintf(id, ID_SIZE, "mqw-%u", peer->number);
+        mqw_set(&props, assigned_client_id, ((mqw_text){id, (size_t)len}));
+    }
+    return props;
+}
+
 static int answer_connect(tool_peer *peer, const mqw_packet *packet)
 {
-    char id[32];
+    char id[ID_SIZE];
     const mqw_connect *connect = &packet->connect;
-    mqw_connack connack = {.reason = verdict_on(connect)};
-    if (connect->version == MQW_5_0 && connack.reason == MQW_REASON_SUCCESS)
-        mqw_set(&connack.props, topic_alias_maximum, ALIASES);
-    if (connect->version == MQW_5_0 && connack.reason == MQW_REASON_SUCCESS && connect->client_id.len == 0) {
-        int len = snprintf(id, sizeof(id), "mqw-%u", peer->number);
-        mqw_set(&connack.props, assigned_client_id, ((mqw_text){id, (size_t)len}));
-    }
+    mqw_connack connack = {.reason = verdict_on(connect), .props = offer_to(peer, connect, id)};
     int result = mqw_conn_connack(peer->conn, &connack);
     if (connack.reason != MQW_REASON_SUCCESS)
         mqw_conn_close(peer->conn);
@@ -136,8 +146,7 @@ void listen_packet(tool_peer *peer, const mqw_packet *packet)
         show_event(&peer->console->show, peer_shown(peer), PAINT_BAD, "not-sent", mqw_strerror(result));
 }
 
-/* --- Listening
- * ---------------------------------------------------------------------------------------------------- */
+/* --- Listening ---------------------------------------------------------------------------------------- */
 
 static void on_connection(mqw_server *server, mqw_conn *conn, void *ctx)
 {
@@ -155,7 +164,7 @@ static void on_connection(mqw_server *server, mqw_conn *conn, void *ctx)
 
 static int listen_at(tool_console *console)
 {
-    char address[160], text[192];
+    char address[160] = "", text[192];
     mqw_open_options options = console_open_options(console);
     int result = mqw_server_listen(&console->server, &console->loop, console->settings->argument, &options,
                                    on_connection, console);
@@ -164,12 +173,11 @@ static int listen_at(tool_console *console)
         return result == MQW_E_ADDRESS ? TOOL_USAGE : TOOL_UNREACHABLE;
     }
     mqw_server_address(console->server, 0, address, sizeof(address));
-    if (console->show.json) {
-        snprintf(text, sizeof(text), "listening on %s", address);
+    snprintf(text, sizeof(text), "listening on %s", address);
+    if (console->show.json)
         show_event(&console->show, 0, PAINT_PLAIN, "listening", text);
-    } else {
-        fprintf(console->show.out, "listening on %s\n", address);
-    }
+    else
+        fprintf(console->show.out, "%s\n", text);
     return TOOL_OK;
 }
 

@@ -129,8 +129,7 @@ static const tool_option options[] = {
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
 
-/* --- Suggestions
- * -------------------------------------------------------------------------------------------------- */
+/* --- Suggestions -------------------------------------------------------------------------------------- */
 
 enum { WORD_MAX = 31 };
 
@@ -175,8 +174,7 @@ static const tool_option *nearest_option(const tool_command *command, const char
     return best;
 }
 
-/* --- Parsing
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Parsing ------------------------------------------------------------------------------------------ */
 
 typedef struct parser {
     const tool_command *command;

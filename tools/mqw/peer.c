@@ -42,8 +42,7 @@ unsigned peer_shown(const tool_peer *peer)
     return peer->console->server ? peer->number : 0;
 }
 
-/* --- What passes
- * -------------------------------------------------------------------------------------------------- */
+/* --- What passes -------------------------------------------------------------------------------------- */
 
 // Packets that want an answer, by who is to give it.
 static bool is_request(const mqw_packet *packet)

@@ -207,8 +207,7 @@ static void dump_packet(const tool_show *show, const tool_origin *origin, const 
     dump(show, object);
 }
 
-/* --- Either
- * ------------------------------------------------------------------------------------------------------- */
+/* --- Either ------------------------------------------------------------------------------------------- */
 
 void show_packet(tool_show *show, const tool_origin *origin, const mqw_packet *packet, mqw_bytes raw)
 {
