@@ -491,7 +491,8 @@ bool spec_connect_ends(spec_talk *talk)
         end->conn = mqw_conn_new(end->role, &end->options);
         if (!spec_check(end->conn != NULL, talk->line, "no connection with these options"))
             return false;
-        mqw_conn_clock(end->conn, talk->now);
+        if (talk->now) /* else the first `clock` is the first that it hears of time */
+            mqw_conn_clock(end->conn, talk->now);
     }
     return true;
 }
