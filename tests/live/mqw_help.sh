@@ -40,6 +40,15 @@ for option in version from hex lenient full; do
     says "--$option"
 done
 
+# the manual page has every option
+for command in decode open listen; do
+    run 0 "$MQW" help "$command"
+    for option in $(sed -n 's/^ .*--\([a-z-]*\).*/\1/p' "$out" | sort -u); do
+        checks=$((checks + 1))
+        grep -q -e "Fl -$option" "${SOURCE_DIR:-.}/docs/man/mqw.1" || fail "mqw(1) does not know --$option"
+    done
+done
+
 # usage is exit code 2, and says what was probably meant
 run 2 "$MQW"
 error_says 'usage:'
