@@ -123,9 +123,8 @@ static void answer_5(mqw_conn *conn, const mqw_error *error)
 {
     bool server = conn->role == MQW_SERVER;
     bool waits = conn->state == MQW_STATE_CONNECTING || conn->state == MQW_STATE_AUTHENTICATING;
-    bool in_connect = conn->state == MQW_STATE_NEW && error->type == MQW_CONNECT && error->version == MQW_5_0;
+    bool in_connect = conn->state == MQW_STATE_NEW && error->type == MQW_CONNECT;
     if (server && (waits || in_connect)) {
-        conn->version = MQW_5_0;
         uint8_t reason = mqw__reason_or(MQW_CONNACK, MQW_SERVER, error->reason, MQW_REASON_PROTOCOL_ERROR);
         mqw_connack refusal = {.reason = reason};
         (void)mqw__conn_reply(conn, MQW_CONNACK, &refusal);
@@ -143,14 +142,14 @@ int mqw__conn_fault(mqw_conn *conn, const mqw_error *error)
     conn->flags |= MQW__FAULTED;
     bool hears = error->code != MQW_E_END && error->code != MQW_E_STREAM && conn->role != MQW_ANY &&
                  !(conn->flags & (MQW__STREAM_OUT | MQW__DEAF | MQW__PEER_ENDED));
-    if (hears && (error->type == MQW_CONNECT && conn->state == MQW_STATE_NEW ? error->version
-                                                                             : conn->version) == MQW_5_0)
+    if (error->type == MQW_CONNECT && conn->state == MQW_STATE_NEW)
+        conn->version = error->version;
+    if (hears && conn->version == MQW_5_0)
         answer_5(conn, error);
     else if (hears)
         answer_3(conn, error);
-    if (error->type == MQW_CONNECT && conn->state == MQW_STATE_NEW)
-        conn->version = error->version;
-    conn->blame = (mqw__blame){(int8_t)error->code, error->rule, error->type, error->reason};
+    conn->blame = (mqw__blame){(int8_t)error->code, error->rule, error->reason, error->type & 15u,
+                               error->version & 15u};
     mqw__extra *extra = mqw__conn_extra(conn);
     if (extra) {
         extra->fault_offset = error->offset;
@@ -188,20 +187,20 @@ void mqw_conn_fail(mqw_conn *conn, int code, mqw_rule rule)
     (void)mqw__conn_fault_by_rule(conn, rule, code);
 }
 
-void mqw__conn_explain(const mqw_conn *conn, mqw__blame blame, mqw_error *out)
+void mqw__blame_explain(mqw__blame blame, mqw_error *out)
 {
     *out = (mqw_error){.code = blame.code,
                        .reason = blame.reason,
                        .type = blame.type,
                        .rule = blame.rule,
-                       .version = conn->version};
+                       .version = blame.version};
 }
 
 const mqw_error *mqw_conn_error(const mqw_conn *conn, mqw_error *out)
 {
     if (!(conn->flags & MQW__FAULTED))
         return NULL;
-    mqw__conn_explain(conn, conn->blame, out);
+    mqw__blame_explain(conn->blame, out);
     out->by_peer = conn->blame.code != MQW_E_STREAM;
     if (conn->extra) {
         out->offset = conn->extra->fault_offset;
@@ -214,7 +213,7 @@ const mqw_error *mqw_conn_refusal(const mqw_conn *conn, mqw_error *out)
 {
     if ((conn->flags & MQW__FAULTED) || !conn->blame.code)
         return NULL;
-    mqw__conn_explain(conn, conn->blame, out);
+    mqw__blame_explain(conn->blame, out);
     if (conn->extra)
         out->field = conn->extra->refusal_field;
     return out;

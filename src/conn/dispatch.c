@@ -42,7 +42,7 @@ static void tell_misuse(mqw_conn *conn, const mqw__audience *audience)
     if ((conn->flags & (MQW__MISUSED | MQW__FREED)) != MQW__MISUSED)
         return;
     mqw_error error;
-    mqw__conn_explain(conn, conn->extra->misuse, &error);
+    mqw__blame_explain(conn->extra->misuse, &error);
     error.field = conn->extra->misuse_field;
     conn->flags &= (uint16_t)~MQW__MISUSED;
     tell_error(conn, audience, &error);

@@ -97,7 +97,8 @@ enum {
 /* A fault, a refusal or a misuse, without the room that mqw_error takes. */
 typedef struct mqw__blame {
     int8_t code;
-    uint8_t rule, type, reason;
+    uint8_t rule, reason;
+    uint8_t type : 4, version : 4;
 } mqw__blame;
 
 /* The topics that aliases stand for: incoming (data[alias - 1]), or outgoing by recency. */
@@ -170,7 +171,7 @@ int mqw__conn_fault_in(mqw_conn *conn, mqw_rule rule, int code, unsigned type, u
                        const char *field);
 int mqw__conn_fault_by_rule(mqw_conn *conn, mqw_rule rule, int code);
 void mqw__conn_destroy(mqw_conn *conn);
-void mqw__conn_explain(const mqw_conn *conn, mqw__blame blame, mqw_error *out);
+void mqw__blame_explain(mqw__blame blame, mqw_error *out);
 
 static inline mqw_role mqw__conn_peer(const mqw_conn *conn)
 {

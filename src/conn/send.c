@@ -23,11 +23,11 @@ typedef struct mqw__sending {
 
 /* ---- refusals ---- */
 
-int mqw__conn_refuse(mqw_conn *conn, int code, int rule, int type, const char *field)
+static int refuse(mqw_conn *conn, int code, int rule, unsigned type, unsigned version, const char *field)
 {
     if (conn->flags & MQW__FAULTED)
         return code;
-    conn->blame = (mqw__blame){(int8_t)code, (uint8_t)rule, (uint8_t)type, mqw__rule(rule)->reason};
+    conn->blame = (mqw__blame){(int8_t)code, (uint8_t)rule, mqw__rule(rule)->reason, type & 15, version & 15};
     mqw__extra *extra = field || conn->extra ? mqw__conn_extra(conn) : NULL;
     if (extra)
         extra->refusal_field = field;
@@ -44,18 +44,30 @@ int mqw__conn_refuse(mqw_conn *conn, int code, int rule, int type, const char *f
     return code;
 }
 
+int mqw__conn_refuse(mqw_conn *conn, int code, int rule, int type, const char *field)
+{
+    return refuse(conn, code, rule, (unsigned)type, conn->version, field);
+}
+
+/* CONNECT brings its own version. */
+static uint8_t version_of(const mqw_conn *conn, const mqw__sending *s)
+{
+    uint8_t version = s->type == MQW_CONNECT ? ((const mqw_connect *)s->body)->version : conn->version;
+    return version >= MQW_3_1 && version <= MQW_5_0 ? version : conn->version;
+}
+
 /* A rule stops the packet. It is misuse only when nobody but the program can have caused it: not when the
  * packet may be one that a peer sent, nor when the policy would have let a peer send it. */
 static int refuse_by_rule(mqw_conn *conn, const mqw__sending *s, int rule, const char *field)
 {
-    mqw_codec codec = {conn->version, 0, NULL};
-    mqw_error why;
-    int code = mqw__refusal(&why, &codec, (mqw_rule)rule, s->type, field);
+    uint8_t version = version_of(conn, s);
+    mqw_codec codec = {version, 0, NULL};
+    int code = mqw__refusal(NULL, &codec, (mqw_rule)rule, s->type, field);
     bool tolerated = mqw__rule(rule)->standing != MQW__ALWAYS &&
-                     mqw__judge(conn->config->policy, conn->version, (mqw_rule)rule) != 2;
+                     mqw__judge(conn->config->policy, version, (mqw_rule)rule) != 2;
     if (code == MQW_E_MISUSE && (!s->typed || tolerated))
         code = MQW_E_REFUSED;
-    return mqw__conn_refuse(conn, code, rule, s->type, field);
+    return refuse(conn, code, rule, s->type, version, field);
 }
 
 /* ---- trials ---- */

@@ -307,7 +307,10 @@ static void is_refused(mqw_conn *conn, int rc, const refused_row *row, int code)
 {
     if (rc != code)
         fail_msg("version %d: %s: %s", row->version, row->line, mqw_strerror(rc));
+    mqw_error why;
     refused_by(conn, rc, code, row->rule, row->field);
+    assert_non_null(mqw_conn_refusal(conn, &why));
+    assert_string_not_equal(mqw_error_clause(&why), "");
     assert_int_equal(mqw_conn_waiting(conn), 0);
 }
 
