@@ -104,15 +104,15 @@ MQW__COLD static int decode_failed(const mqw__check *check, mqw_error *why)
 static inline int decode(const mqw_codec *codec, mqw__header header, const uint8_t *body, size_t there,
                          mqw_packet *out, mqw_error *why)
 {
-    mqw__check check;
-    check.codec = codec;
-    check.body = body;
-    check.end = body + there;
-    check.reported = &out->violations;
-    check.header_size = header.size;
-    check.first = header.first;
-    check.version = mqw__version(codec);
-    check.rule = 0;
+    mqw__check check = {
+        .codec = codec,
+        .body = body,
+        .end = body + there,
+        .reported = &out->violations,
+        .header_size = header.size,
+        .first = header.first,
+        .version = mqw__version(codec),
+    };
     out->type = (mqw_packet_type)(header.first >> 4);
     out->dup = (header.first & 8) != 0;
     out->qos = header.first >> 1 & 3;
@@ -168,20 +168,20 @@ static inline int take_plain_ack(mqw_bytes in, mqw_packet *out)
     return 4;
 }
 
+/* The header is incomplete, or its length has a fifth byte. */
+MQW__COLD static int no_header(const mqw_codec *codec, mqw_bytes in, mqw_error *why)
+{
+    return mqw_packet_size(in) ? mqw__fault(why, codec, MQW_RULE_LENGTH_BYTES, in.data[0] >> 4, 1, "length")
+                               : 0;
+}
+
 int mqw_decode(const mqw_codec *codec, mqw_bytes in, mqw_packet *out, mqw_error *why)
 {
     if (MQW__QUICK && is_plain_ack(codec, in))
         return take_plain_ack(in, out);
-    if (in.len < 2)
-        return 0;
-    mqw__header header = {in.data[0], 2, in.data[1]};
-    if (MQW__RARE(header.length >= 0x80)) {
-        mqw__header other;
-        int size = mqw__header_read_long(in, &other);
-        if (size <= 0)
-            return size ? mqw__fault(why, codec, MQW_RULE_LENGTH_BYTES, header.first >> 4, 1, "length") : 0;
-        header = other;
-    }
+    mqw__header header = mqw__header_at(in);
+    if (MQW__RARE(header.size == 0))
+        return no_header(codec, in, why);
     if (in.len - header.size < header.length)
         return 0;
     const uint8_t *body = in.data + header.size;

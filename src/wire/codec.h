@@ -38,6 +38,8 @@ static inline mqw__header mqw__header_at(mqw_bytes in)
         return none;
     if (in.data[1] < 0x80)
         return (mqw__header){in.data[0], 2, in.data[1]};
+    if (in.len > 2 && in.data[2] < 0x80)
+        return (mqw__header){in.data[0], 3, (in.data[1] & 0x7Fu) | (uint32_t)in.data[2] << 7};
     mqw__header other;
     return mqw__header_read_long(in, &other) > 0 ? other : none;
 }

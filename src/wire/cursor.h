@@ -331,15 +331,21 @@ MQW__INLINE void mqw__write_vbi(mqw__writer *w, uint32_t value)
         mqw__vbi_store(at, value);
 }
 
-/* Copies what is mostly short: a call of memcpy costs more than that. */
+/* Copies what is mostly short: a call of memcpy costs more than that. The last step overlaps the one before
+ * it. */
 MQW__INLINE void mqw__copy(uint8_t *to, const uint8_t *from, size_t len)
 {
 #ifndef __OPTIMIZE_SIZE__
-    enum { STEP = 16, SHORT = 128 };
+    enum { STEP = 32, HALF = STEP / 2, SHORT = 128 };
     if (len >= STEP && len <= SHORT) {
         for (size_t i = 0; i < len - STEP; i += STEP)
             memcpy(to + i, from + i, STEP);
         memcpy(to + len - STEP, from + len - STEP, STEP);
+        return;
+    }
+    if (len >= HALF && len < STEP) {
+        memcpy(to, from, HALF);
+        memcpy(to + len - HALF, from + len - HALF, HALF);
         return;
     }
 #endif

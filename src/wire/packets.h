@@ -8,12 +8,12 @@
 #include "wire/cursor.h"
 #include "wire/properties.h"
 
-void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__connect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__connect_write(mqw__check *check, size_t at, const void *body);
-void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__connack_write(mqw__check *check, size_t at, const void *body);
 
-void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__publish_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 /* With its fixed header; without its payload unless `whole`. Returns the size. */
 size_t mqw__publish_write(mqw__check *check, const mqw_publish *in, bool whole);
 
@@ -25,22 +25,22 @@ int mqw__publish_encode(const mqw_codec *codec, const mqw_publish *in, uint8_t *
 int mqw__encode_checked(const mqw_codec *codec, unsigned type, const void *body, bool whole, uint8_t *room,
                         size_t cap, mqw_error *why);
 
-void mqw__ack_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__ack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__ack_write(mqw__check *check, size_t at, const void *body);
 
 /* Reason and properties in the shortest form that 5.0 has for them; before it, neither can be said. */
 void mqw__write_outcome(mqw__writer *w, uint8_t reason, const mqw_props *props);
 
-void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__subscribe_write(mqw__check *check, size_t at, const void *body);
-void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__suback_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__suback_write(mqw__check *check, size_t at, const void *body);
 
-void mqw__disconnect_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__disconnect_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__disconnect_write(mqw__check *check, size_t at, const void *body);
-void mqw__auth_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__auth_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__auth_write(mqw__check *check, size_t at, const void *body);
-void mqw__ping_read(mqw__check *check, const uint8_t *at, mqw_packet *out);
+void mqw__ping_read(mqw__check *check, const uint8_t *at, mqw_packet *packet);
 size_t mqw__ping_write(mqw__check *check, size_t at, const void *body);
 
 /* Judges flags and Remaining Length of the fixed header; CONNECT does so itself when it knows its version. */

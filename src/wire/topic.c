@@ -36,7 +36,7 @@ static unsigned shared_flaws(mqw_text rest)
     const char *slash = find_slash(rest);
     size_t name = slash ? (size_t)(slash - rest.data) : rest.len;
     unsigned flaws = name == 0 ? MQW__FLAW(SHARE_NAME) : 0;
-    if (name + 1 >= rest.len || (mqw__utf8_scan(rest.data, name) & MQW__UTF8_WILDCARD))
+    if (!slash || name + 1 == rest.len || (mqw__utf8_scan(rest.data, name) & MQW__UTF8_WILDCARD))
         return flaws | MQW__FLAW(SHARE_FILTER);
     return flaws | wildcard_flaws((mqw_text){slash + 1, rest.len - name - 1});
 }
