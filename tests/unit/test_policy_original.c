@@ -45,7 +45,7 @@ static const struct {
     {"90 03 0001 07", "SUBACK packet_id=1 reasons=0x07"},
     {"30 02 0000", "PUBLISH topic=\"\" payload=\"\""},
     {"30 05 0003 'a/#'", "PUBLISH topic=\"a/#\" payload=\"\""},
-    {"30 04 0002 ff00", "PUBLISH topic=0xff00 payload=\"\""},
+    {"30 04 0002 ff00", "PUBLISH topic=\"\\xff\\x00\" payload=\"\""},
     {"82 06 0001 0001 '#' 07", "SUBSCRIBE packet_id=1 filter=\"#\":3:no_local"},
     {"82 02 0001", "SUBSCRIBE packet_id=1"},
     {"10 0e 0006 'MQIsdp' 03 00 001e 0000", "CONNECT version=3 client_id=\"\" keep_alive=30"},
