@@ -6,7 +6,7 @@
 
 # short enough to be read
 for file in "${SOURCE_DIR:-.}"/examples/*.c; do
-    checks=$((checks + 1))
+    check
     [ "$(wc -l <"$file")" -lt 60 ] || fail "${file##*/} has 60 lines or more"
 done
 
@@ -104,7 +104,9 @@ run 0 "$MQW" open -c --script "$scratch/flood" "$proxy"
 lines 20 'S> PUBLISH topic="big"'
 # the server is gone: so is the client
 start gone "$EXAMPLES_DIR/proxy" tcp://127.0.0.1:0 "unix:$scratch/nobody"
-printf '.wait close\n' | run 0 "$MQW" open -c "$address"
+printf '.wait close\n' | run 1 "$MQW" open -c "$address"
+error_says 'the connection was closed'
+
 
 # --- without a network, without libuv ---------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ leave() { # EXIT-CODE
     exec 5>&-
     wait "$terminal"
     # the terminal is as it was: lines are echoed and whole again
-    checks=$((checks + 1))
+    check
     tr -d '\r' <"$scratch/screen" | grep -q '[^-]icanon' && tr -d '\r' <"$scratch/screen" | grep -q '[^-]echo ' ||
         fail "the terminal was left in raw mode"
 }
@@ -89,7 +89,7 @@ keys 'PUBLISH topic="never"'
 printf '\025\004' >&5
 screen '# closed'
 leave 0
-checks=$((checks + 1))
+check
 ! grep -q 'C> PUBLISH topic="never" payload' "$scratch/screen" || fail "a line that was taken away was sent"
 
 # reason codes by name

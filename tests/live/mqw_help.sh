@@ -44,7 +44,7 @@ done
 for command in decode open listen; do
     run 0 "$MQW" help "$command"
     for option in $(sed -n 's/^ .*--\([a-z-]*\).*/\1/p' "$out" | sort -u); do
-        checks=$((checks + 1))
+        check
         grep -q -e "Fl -$option" "${SOURCE_DIR:-.}/docs/man/mqw.1" || fail "mqw(1) does not know --$option"
     done
 done

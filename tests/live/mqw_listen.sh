@@ -155,7 +155,7 @@ says 'S> SUBACK packet_id=77 reasons=0x80'
 wait "$hand" || fail "the server's side of the transcript: $?"
 start hand2 "$MQW" listen --expect --script "$scratch/hand" tcp://127.0.0.1:0
 hand=$child
-printf 'CONNECT client_id="y"\n' | run 0 "$MQW" open "$address"
+printf 'CONNECT client_id="y"\n' | run 1 "$MQW" open "$address"
 code=0
 wait "$hand" || code=$?
 [ "$code" -eq 1 ] || fail "a client that differs: exit code $code"
@@ -197,4 +197,22 @@ once=$child
 run 0 "$MQW" open -c "unix:$scratch/socket" </dev/null
 says 'S> CONNACK'
 wait "$once" || fail "--once ended with $?"
+await_text "$scratch/once.log" '"event":"closed"'
+cp "$scratch/once.log" "$out"
+json 'all[0].event === "listening" && all[1].event === "connected" && all[1].peer === 1'
+json 'all.some(o => o.type === "CONNECT" && o.from === "client" && o.peer === 1 && o.clean_start === true)'
+json 'all.some(o => o.type === "CONNACK" && o.from === "server" && o.reason_text === "success")'
+
+# more clients than --max-peers wait until there is room
+start few "$MQW" listen --answer --max-peers 1 tcp://127.0.0.1:0
+timeout 30 "$MQW" open -c --wait forever "$address" </dev/null >"$scratch/first" 2>&1 &
+first=$!
+children="$children $first"
+await_text "$scratch/first" 'S> CONNACK'
+run 1 "$MQW" open -c --timeout 300 "$address" </dev/null
+error_says 'got no answer'
+stop "$first"
+await_text "$scratch/few.log" '#1 # closed'
+run 0 "$MQW" open -c "$address" </dev/null
+says 'S> CONNACK'
 finish

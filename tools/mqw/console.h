@@ -21,7 +21,7 @@ typedef struct peer {
     mqw_conn *conn;
     unsigned number;    // from 1
     bool connected;     // the stream was ready
-    bool failed;        // an error was told
+    bool raw;           // bytes are being sent that are no packet
     uint32_t seen[16];  // packets of each type that no line has asked for yet
     uint32_t requests;  // that have no answer yet
     uint16_t packet_id; // given last, by echo

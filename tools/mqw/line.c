@@ -176,7 +176,9 @@ static void do_abort(tool_console *console, tool_peer *peer, mqw_text arguments)
 
 static void send_raw(tool_console *console, tool_peer *peer, mqw_bytes bytes)
 {
+    peer->raw = true;
     int result = mqw_conn_send_raw(peer->conn, bytes);
+    peer->raw = false;
     if (result < 0)
         reject_send(console, peer->conn, result);
 }

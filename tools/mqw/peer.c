@@ -69,8 +69,9 @@ void peer_tap(mqw_conn *conn, bool sent, const mqw_packet *packet, mqw_bytes raw
         .who = sent ? console->ours : theirs, .version = mqw_conn_version(conn), .live = true};
     if (peer)
         origin.peer = peer_shown(peer);
-    if (packet == NULL) {
-        show_raw(&console->show, &origin, raw);
+    if (packet == NULL) { // else the rest of a payload, whose packet is shown
+        if (peer && peer->raw)
+            show_raw(&console->show, &origin, raw);
         return;
     }
     show_packet(&console->show, &origin, packet, raw);
@@ -117,7 +118,6 @@ static void on_error(mqw_conn *conn, const mqw_error *error, void *ctx)
     tool_peer *peer = ctx;
     tool_console *console = peer->console;
     const char *why = mqw_conn_stream_error(conn);
-    peer->failed = true;
     if (!peer->connected) {
         tool_complain("cannot connect to %s: %s", console->settings->argument,
                       *why ? why : mqw_strerror(error->code));
@@ -151,6 +151,10 @@ static void on_close(mqw_conn *conn, void *ctx)
              (unsigned long long)counters.packets_queued, (unsigned long long)counters.packets_received);
     if (peer->connected)
         show_event(&console->show, peer_shown(peer), PAINT_DIM, "closed", text);
+    if (peer->requests > 0 && console->ours == MQW_CLIENT && !console->ending && !console->settings->expect) {
+        tool_complain("the connection was closed, and %u of the requests got no answer", peer->requests);
+        console_note(console, TOOL_DIFFERS);
+    }
     tool_peer gone = *peer;
     peer_free(peer);
     await_closed(&gone);

@@ -6,8 +6,6 @@ unset NO_COLOR
 scratch=$(mktemp -d)
 out=$scratch/out err=$scratch/err
 children=
-failures=0
-checks=0
 
 cleanup() {
     for child in $children; do
@@ -19,8 +17,13 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
 
+# Counted in files, because `... | run` is a process of its own.
+check() {
+    echo >>"$scratch/checks"
+}
+
 fail() {
-    failures=$((failures + 1))
+    echo >>"$scratch/failures"
     echo "FAILED: $*"
     for file in "$out" "$err"; do
         [ ! -s "$file" ] || sed "s/^/    ${file##*/}: /" "$file" | head -n 40
@@ -31,7 +34,7 @@ fail() {
 run() {
     wanted=$1
     shift
-    checks=$((checks + 1))
+    check
     code=0
     timeout 30 "$@" >"$out" 2>"$err" || code=$?
     [ "$code" -eq "$wanted" ] || fail "exit code $code instead of $wanted: $*"
@@ -39,28 +42,28 @@ run() {
 
 # says TEXT, silent_of TEXT: whether the last run printed that (a fixed text) on standard output; error_says: on the other.
 says() {
-    checks=$((checks + 1))
+    check
     grep -qF -e "$1" "$out" || fail "not said: $1"
 }
 silent_of() {
-    checks=$((checks + 1))
+    check
     ! grep -qF -e "$1" "$out" || fail "said: $1"
 }
 error_says() {
-    checks=$((checks + 1))
+    check
     grep -qF -e "$1" "$err" || fail "no error says: $1"
 }
 
 # lines COUNT PATTERN: so many lines of the last output match.
 lines() {
-    checks=$((checks + 1))
+    check
     found=$(grep -cE -e "$2" "$out")
     [ "$found" -eq "$1" ] || fail "$found lines instead of $1 match $2"
 }
 
 # json SCRIPT: a JavaScript expression over the array `all` of objects in the last output, which has to be true.
 json() {
-    checks=$((checks + 1))
+    check
     node -e 'const all = require("fs").readFileSync(0, "utf8").trim().split("\n").map(line => JSON.parse(line));
         process.exit(eval(process.argv[1]) ? 0 : 1)' "$1" <"$out" || fail "JSON: $1"
 }
@@ -92,7 +95,7 @@ stop() {
 
 # await_text FILE TEXT: waits until a growing file says that, 10 seconds at most.
 await_text() {
-    checks=$((checks + 1))
+    check
     : >>"$1"
     node -e 'const fs = require("fs"), [file, text] = process.argv.slice(1);
         const look = () => fs.readFileSync(file, "utf8").includes(text) && process.exit(0);
@@ -110,7 +113,8 @@ bytes() {
 }
 
 finish() {
-    echo "$checks checks, $failures failed"
-    [ "$failures" -eq 0 ] && [ "$checks" -gt 0 ]
+    : >>"$scratch/failures"
+    echo "$(wc -l <"$scratch/checks") checks, $(wc -l <"$scratch/failures") failed"
+    [ ! -s "$scratch/failures" ] && [ -s "$scratch/checks" ]
     exit
 }
