@@ -201,7 +201,7 @@ await_text "$scratch/once.log" '"event":"closed"'
 cp "$scratch/once.log" "$out"
 json 'all[0].event === "listening" && all[1].event === "connected" && all[1].peer === 1'
 json 'all.some(o => o.type === "CONNECT" && o.from === "client" && o.peer === 1 && o.clean_start === true)'
-json 'all.some(o => o.type === "CONNACK" && o.from === "server" && o.reason_text === "success")'
+json 'all.some(o => o.type === "CONNACK" && o.from === "server" && o.reason_text === "accepted")'
 
 # more clients than --max-peers wait until there is room
 start few "$MQW" listen --answer --max-peers 1 tcp://127.0.0.1:0
