@@ -337,6 +337,20 @@ static void what_stays_allowed(void **state)
     mqw_conn_free(client);
 }
 
+// What the client says of its method is kept, within the total of all connections.
+static void a_method_that_cannot_be_kept(void **state)
+{
+    (void)state;
+    mqw_conn *server = make(MQW_SERVER, &(mqw_conn_options){.max_total = 9});
+    const char *connect = "10 1b 0004 'MQTT' 05 02 0000 0d 15 000a '0123456789' 0001 'c'";
+    faulted_by(server, feed(server, connect), MQW_E_NO_MEMORY, MQW_RULE_MEMORY_FULL);
+    mqw_conn_free(server);
+    server = make(MQW_SERVER, &(mqw_conn_options){.max_total = 10});
+    assert_int_equal(feed(server, connect), 0);
+    mqw_conn_free(server);
+    heard[0] = '\0';
+}
+
 // ---- views that point nowhere ----
 
 // What is looked at before the codec sees it.
@@ -424,6 +438,7 @@ int main(void)
         cmocka_unit_test(what_a_server_does_without),
         cmocka_unit_test(what_a_server_does_without_but_tolerates),
         cmocka_unit_test(what_stays_allowed),
+        cmocka_unit_test(a_method_that_cannot_be_kept),
         cmocka_unit_test(missing_texts),
         cmocka_unit_test(explanations_that_nobody_asked_for),
         cmocka_unit_test(a_refusal_has_no_limits),

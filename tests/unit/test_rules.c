@@ -533,6 +533,44 @@ static void policy_decides_per_rule(void **state)
     mqw_conn_free(server);
 }
 
+// Rules of what CONNECT and CONNACK agreed, each reported by policy: the packet passes at both ends.
+static void agreements_can_be_reported(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *connect, *connack, *line;
+        mqw_rule rule;
+    } rows[] = {
+        {"clean_start", NULL, "CONNACK session_present", MQW_RULE_SESSION_PRESENT_CLEAN},
+        {"client_id=\"\"", NULL, "CONNACK", MQW_RULE_ASSIGNED_CLIENT_ID},
+        {"", NULL, "CONNACK response_info=\"r\"", MQW_RULE_RESPONSE_INFO},
+        {"", NULL, "CONNACK auth_method=\"m\"", MQW_RULE_AUTH_UNASKED_SERVER},
+        {"auth_method=\"m\"", NULL, "CONNACK auth_method=\"n\"", MQW_RULE_AUTH_METHOD},
+        {"", "CONNACK", "AUTH reason=0x18 auth_method=\"m\"", MQW_RULE_AUTH_UNASKED_SERVER},
+        {"auth_method=\"m\"", NULL, "AUTH auth_method=\"m\"", MQW_RULE_AUTH_REASON_SERVER},
+        {"auth_method=\"m\"", "CONNACK auth_method=\"m\"", "AUTH auth_method=\"n\"", MQW_RULE_AUTH_METHOD},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char connect[100], told[64];
+        mqw_conn_options options = {.version = 5};
+        mqw_rule_add(&options.policy.report, rows[i].rule);
+        mqw_conn *client = make(MQW_CLIENT, &options), *server = make(MQW_SERVER, &options);
+        bool named = strstr(rows[i].connect, "client_id") != NULL;
+        snprintf(connect, sizeof connect, "CONNECT version=5 %s %s", named ? "" : "client_id=\"c\"",
+                 rows[i].connect);
+        passes(client, server, connect);
+        if (rows[i].connack)
+            passes(client, server, rows[i].connack);
+        assert_int_equal(say(server, rows[i].line), 0);
+        assert_int_equal(carry(server, client), 0);
+        snprintf(told, sizeof told, "\n~ %s", mqw_rule_name(rows[i].rule));
+        assert_non_null(strstr(heard, told));
+        heard[0] = '\0';
+        mqw_conn_free(client);
+        mqw_conn_free(server);
+    }
+}
+
 // A policy without order leaves a connection open to both sides whatever passed.
 static void no_order_after_the_end(void **state)
 {
@@ -608,6 +646,7 @@ int main(void)
         cmocka_unit_test(re_authentication_goes_wrong),
         cmocka_unit_test(disconnect_cannot_raise_session_expiry),
         cmocka_unit_test(policy_decides_per_rule),
+        cmocka_unit_test(agreements_can_be_reported),
         cmocka_unit_test(no_order_after_the_end),
         cmocka_unit_test(sniffer),
         cmocka_unit_test(sniffer_learns_versions),
