@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Rules and reason codes: what holds in which version, what a policy makes of a broken rule, who may say
-// what.
-#include "wire/cursor.h"
+// Rules and reason codes: what holds in which version, what a policy makes of it, who may use which code.
+#include <stddef.h>
 
 #include "wire/codec.h"
+#include "wire/cursor.h"
 
 enum { CONTENT = 0, MISUSE = 1, REFUSE = MQW__REFUSE, IGNORE = MQW__IGNORE, ALWAYS = MQW__ALWAYS };
 
@@ -65,17 +65,34 @@ bool mqw__break_flaws(mqw__check *check, unsigned flaws, const uint8_t *at, uint
 
 /* ---- errors ---- */
 
+/* One block of characters: a name costs two bytes more than its letters, and no relocation. */
+static const struct names {
+#define X(id, field, ...) char field[sizeof #field];
+    MQW_PROPERTIES(X)
+#undef X
+#define X(field, name) char f_##field[sizeof(name)];
+    MQW__FIELDS(X)
+#undef X
+} names = {
+#define X(id, field, ...) #field,
+    MQW_PROPERTIES(X)
+#undef X
+#define X(field, name) name,
+        MQW__FIELDS(X)
+#undef X
+};
+
 const char *mqw__field_name(uint8_t field)
 {
-    static const char *const names[] = {
-#define X(id, field, ...) [id] = #field,
+    static const uint16_t offsets[] = {
+#define X(id, field, ...) [id] = offsetof(struct names, field),
         MQW_PROPERTIES(X)
 #undef X
-#define X(field, name) [MQW__F_##field] = name,
+#define X(field, name) [MQW__F_##field] = offsetof(struct names, f_##field),
             MQW__FIELDS(X)
 #undef X
     };
-    return names[field];
+    return field ? (const char *)&names + offsets[field] : NULL;
 }
 
 static int fault_code(const mqw__rule_row *row)

@@ -5,11 +5,13 @@
 
 enum { QOS = 0x03, NO_LOCAL = 0x04, RETAIN_HANDLING = 0x30, RESERVED_3 = 0xFC, RESERVED_5 = 0xC0 };
 
-/* Judges the options that stand at `at` (or are to be sent: NULL) behind a filter; true: refused. */
+/* Judges the options that stand at `at` behind a filter; true: refused. */
 static bool judge_options(mqw__check *check, mqw_text filter, uint8_t options, const uint8_t *at)
 {
     bool five = check->version == MQW_5_0;
     bool refused = false;
+    if (MQW__RARE(!five && !check->body && (options & RESERVED_3)))
+        refused = mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, at, MQW__F(filters));
     if (MQW__RARE(options & (five ? RESERVED_5 : RESERVED_3)))
         refused = mqw__break(check, MQW_RULE_OPTIONS_RESERVED, at, MQW__F(filters));
     if (MQW__RARE((options & QOS) == QOS))
@@ -26,18 +28,30 @@ static unsigned empty_rule(const mqw__check *check)
     return mqw__type(check) == MQW_SUBSCRIBE ? MQW_RULE_SUBSCRIBE_EMPTY : MQW_RULE_UNSUBSCRIBE_EMPTY;
 }
 
-static void read_filter(mqw__reader *r, bool with_options)
+static void read_filter(mqw__reader *r)
 {
+    const uint8_t *mark = r->at;
     mqw_text filter;
     mqw__read_raw_text(r, &filter, MQW__F(filters));
     if (MQW__RARE(r->check->rule != 0))
         return;
-    mqw__reader_judge(r, filter, mqw__filter_flaws(filter, r->check->version), MQW__F(filters));
-    if (with_options) {
+    unsigned flaws = mqw__filter_flaws(filter, r->check->version);
+    if (MQW__RARE(flaws != 0) && mqw__break_topic(r->check, flaws, mark, MQW__F(filters)))
+        r->at = r->end;
+    if (mqw__type(r->check) == MQW_SUBSCRIBE) {
         uint8_t options = mqw__read_u8(r, MQW__F(filters));
         if (judge_options(r->check, filter, options, r->at - 1))
             r->at = r->end;
     }
+}
+
+/* All that is left; also a list that is being sent, which stands there as it goes out. */
+static void read_filters(mqw__reader *r)
+{
+    if (MQW__RARE(r->at == r->end))
+        mqw__reader_break(r, empty_rule(r->check), r->at, MQW__F(filters));
+    while (r->at < r->end)
+        read_filter(r);
 }
 
 void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
@@ -48,60 +62,30 @@ void mqw__subscribe_read(mqw__check *check, const uint8_t *at, mqw_packet *packe
     out->packet_id = mqw__read_packet_id(&r);
     mqw__read_properties(&r, mqw__place(r.check), &out->props);
     out->filters.wire = (mqw_bytes){r.at, (size_t)(r.end - r.at)};
-    if (MQW__RARE(r.at == r.end))
-        mqw__reader_break(&r, empty_rule(check), r.at, MQW__F(filters));
-    while (r.at < r.end)
-        read_filter(&r, packet->type == MQW_SUBSCRIBE);
+    read_filters(&r);
 }
 
-/* A filter that is sent is checked in 3.1, too. */
-static void judge_filter(mqw__check *check, mqw_text filter)
+static void write_filters(mqw__writer *w, mqw_bytes wire)
 {
-    int rule = mqw_filter_check(filter, check->version);
-    if (MQW__RARE(rule != 0))
-        mqw__refuse(check, (unsigned)rule, NULL, MQW__F(filters));
-}
-
-static void judge_sent_options(mqw__check *check, mqw_text filter, uint8_t options)
-{
-    if (MQW__RARE(check->version != MQW_5_0 && (options & RESERVED_3)))
-        mqw__refuse(check, MQW_RULE_NOT_IN_VERSION, NULL, MQW__F(filters));
-    judge_options(check, filter, options, NULL);
-}
-
-/* Judges a list to be sent; what is left of it at the end is cut short. */
-static void judge_list(mqw__check *check, mqw_list left, bool with_options)
-{
-    mqw_filter item;
-    if (!with_options) {
-        while (mqw_next_topic(&left, &item.filter))
-            judge_filter(check, item.filter);
-    } else {
-        while (mqw_next_filter(&left, &item)) {
-            judge_filter(check, item.filter);
-            judge_sent_options(check, item.filter, left.wire.data[-1]);
-        }
+    if (MQW__RARE((!wire.data && wire.len) || wire.len > MQW_LENGTH_MAX)) {
+        mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(filters));
+        return;
     }
-    if (MQW__RARE(left.wire.len != 0))
-        mqw__refuse(check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(filters));
+    mqw__reader r = {wire.data, wire.data + wire.len, w->check};
+    read_filters(&r);
+    if (MQW__RARE(w->check->rule == MQW_RULE_TRUNCATED)) /* the list is, not a packet */
+        w->check->rule = MQW_RULE_FIELD_RANGE;
+    mqw__write_bytes(w, wire.data, wire.len);
 }
 
 size_t mqw__subscribe_write(mqw__check *check, size_t at, const void *body)
 {
     mqw__writer w = mqw__writer_at(check, at);
     const mqw_subscribe *in = body;
-    mqw_bytes wire = in->filters.wire;
     mqw__write_dup(&w, in->dup);
     mqw__write_packet_id(&w, in->packet_id);
     mqw__write_properties(&w, mqw__place(w.check), &in->props);
-    if (MQW__RARE(wire.len == 0)) {
-        mqw__break(w.check, empty_rule(check), NULL, MQW__F(filters));
-    } else if (MQW__RARE(!wire.data || wire.len > MQW_LENGTH_MAX)) {
-        mqw__refuse(w.check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(filters));
-    } else {
-        judge_list(w.check, in->filters, mqw__type(check) == MQW_SUBSCRIBE);
-        mqw__write_bytes(&w, wire.data, wire.len);
-    }
+    write_filters(&w, in->filters.wire);
     return w.at;
 }
 

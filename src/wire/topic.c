@@ -55,12 +55,18 @@ unsigned mqw__filter_flaws(mqw_text filter, uint8_t version)
 }
 
 /* The first rule that a text breaks; characters that are merely unusual break none. */
-static int first_rule(mqw_text text, unsigned flaws)
+static int first_rule(unsigned flaws)
 {
     flaws &= ~MQW__FLAW(UTF8_CONTROL);
-    if (text.len > 0xFFFF)
-        return MQW_RULE_TEXT_TOO_LONG;
     return flaws ? MQW_RULE_UTF8 + __builtin_ctz(flaws) : 0;
+}
+
+bool mqw__break_topic(mqw__check *check, unsigned flaws, const uint8_t *at, uint8_t field)
+{
+    if (check->body)
+        return mqw__break_flaws(check, flaws, at, field);
+    int rule = first_rule(flaws);
+    return rule && mqw__refuse(check, (unsigned)rule, at, field);
 }
 
 int mqw_utf8_check(mqw_text text)
@@ -71,12 +77,12 @@ int mqw_utf8_check(mqw_text text)
 
 int mqw_topic_check(mqw_text name)
 {
-    return first_rule(name, mqw__topic_flaws(name));
+    return name.len > 0xFFFF ? MQW_RULE_TEXT_TOO_LONG : first_rule(mqw__topic_flaws(name));
 }
 
 int mqw_filter_check(mqw_text filter, uint8_t version)
 {
-    return first_rule(filter, mqw__filter_flaws(filter, version));
+    return filter.len > 0xFFFF ? MQW_RULE_TEXT_TOO_LONG : first_rule(mqw__filter_flaws(filter, version));
 }
 
 bool mqw_share_split(mqw_text shared, mqw_text *name, mqw_text *filter)

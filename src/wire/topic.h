@@ -5,6 +5,9 @@
 
 #include "wire/cursor.h"
 
+/* Judges the flaws of a topic name or filter; what is sent is checked in 3.1, too. True: refused. */
+MQW__COLD bool mqw__break_topic(mqw__check *check, unsigned flaws, const uint8_t *at, uint8_t field);
+
 /* Of a topic name. */
 static inline unsigned mqw__topic_flaws(mqw_text name)
 {
@@ -17,9 +20,9 @@ static inline void mqw__write_topic(mqw__writer *w, mqw_text name, bool may_be_e
     mqw__write_blob(w, name.data, name.len, field);
     if (MQW__RARE(w->check->rule != 0))
         return;
-    unsigned flaws = mqw__utf8_find(name.data, name.len) & ~MQW__FLAW(UTF8_CONTROL);
-    if (MQW__RARE(flaws != 0 || (name.len == 0 && !may_be_empty)))
-        mqw__refuse(w->check, (unsigned)mqw_topic_check(name), NULL, field);
+    unsigned flaws = may_be_empty ? mqw__utf8_find(name.data, name.len) : mqw__topic_flaws(name);
+    if (MQW__RARE(flaws != 0))
+        mqw__break_topic(w->check, flaws, NULL, field);
 }
 
 unsigned mqw__filter_flaws(mqw_text filter, uint8_t version);
