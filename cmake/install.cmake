@@ -31,6 +31,7 @@ if(TARGET mqwire-uv-static)
 endif()
 if(TARGET mqw)
   install(TARGETS mqw RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(FILES docs/man/mqw.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 endif()
 
 install(DIRECTORY include/mqwire DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
