@@ -60,7 +60,7 @@ void mqw__conn_destroy(mqw_conn *conn)
 {
     mqw_config *config = conn->config;
     drop_handlers(conn);
-    mqw__input_clear(conn);
+    mqw__stash_clear(conn);
     mqw__chunks_free(config, conn->output.first);
     extra_free(config, conn->extra);
     mqw__free(&config->allocator, conn, sizeof *conn);
@@ -158,7 +158,7 @@ int mqw__conn_fault(mqw_conn *conn, const mqw_error *error)
     conn->state = MQW_STATE_ENDED;
     conn->flags &= (uint16_t) ~(MQW__STREAM_IN | MQW__ACK_DUE);
     if (!(conn->flags & MQW__IN_STASH)) /* else the program may be looking at the packet in it */
-        mqw__input_clear(conn);
+        mqw__stash_clear(conn);
     if (conn->on_output)
         conn->on_output(conn, conn->link);
     return error->code;

@@ -6,66 +6,6 @@
 
 #include <string.h>
 
-enum { STASH_FIRST = 256, ROOM_FIRST = 32 << 10, ROOM_WORTH = 16 << 10, TAKE_WORTH = 4 << 10 };
-
-/* ---- the stash ---- */
-
-void mqw__input_clear(mqw_conn *conn)
-{
-    mqw__config_let_go(conn->config, conn->stash_cap);
-    mqw__free(&conn->config->allocator, conn->stash, conn->stash_cap);
-    conn->stash = NULL;
-    conn->stash_len = conn->stash_cap = 0;
-}
-
-static int stash_resize(mqw_conn *conn, uint32_t cap)
-{
-    if (!mqw__config_hold(conn->config, cap - conn->stash_cap))
-        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
-    uint8_t *stash = mqw__resize(&conn->config->allocator, conn->stash, conn->stash_cap, cap);
-    if (!stash) {
-        mqw__config_let_go(conn->config, cap - conn->stash_cap);
-        return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
-    }
-    conn->stash = stash;
-    conn->stash_cap = cap;
-    return 0;
-}
-
-/* Room for `len` bytes of a packet of `total`: doubled each time, so that any chunking costs linear time. */
-static int stash_fit(mqw_conn *conn, uint32_t len, uint32_t total)
-{
-    if (len <= conn->stash_cap)
-        return 0;
-    uint32_t cap = conn->stash_cap ? conn->stash_cap : STASH_FIRST;
-    while (cap < len)
-        cap *= 2;
-    return stash_resize(conn, cap > total && total >= len ? total : cap);
-}
-
-/* Moves bytes from `in` until the stash holds `want` of a packet of `total`. 1: it does; 0: not yet;
- * negative: fault. */
-static int stash_up_to(mqw_conn *conn, mqw_bytes *in, uint32_t want, uint32_t total)
-{
-    if (conn->stash_len >= want)
-        return 1;
-    uint32_t len = want - conn->stash_len;
-    if (len > in->len)
-        len = (uint32_t)in->len;
-    if (len == 0)
-        return 0;
-    int rc = stash_fit(conn, conn->stash_len + len, total);
-    if (rc < 0)
-        return rc;
-    memcpy(conn->stash + conn->stash_len, in->data, len);
-    conn->stash_len += len;
-    conn->bytes_received += len;
-    conn->partial += len;
-    in->data += len;
-    in->len -= len;
-    return conn->stash_len == want;
-}
-
 /* ---- time ---- */
 
 static void alive(mqw_conn *conn)
@@ -287,9 +227,7 @@ static int64_t all_of(const mqw_conn *conn, uint32_t total)
     return total > conn->config->options.max_stored ? MQW_E_TOO_LARGE : (int64_t)total;
 }
 
-/* How much of the packet must be in the stash before something can be made of it; sets *head when its payload
- * is to come in pieces. Negative: fault. */
-static int64_t wanted(const mqw_conn *conn, const mqw__header *header, uint32_t *head)
+int64_t mqw__input_wanted(const mqw_conn *conn, const mqw__header *header, uint32_t *head)
 {
     uint32_t total = header->size + header->length;
     *head = 0;
@@ -320,11 +258,11 @@ static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *head
         return too_large(conn, header->first >> 4, start);
     for (;;) {
         uint32_t head;
-        int64_t want = wanted(conn, header, &head);
+        int64_t want = mqw__input_wanted(conn, header, &head);
         if (want < 0)
             return too_large(conn, header->first >> 4, start);
         bool last = head || want == total;
-        int rc = stash_up_to(conn, in, (uint32_t)want, (uint32_t)want);
+        int rc = mqw__stash_up_to(conn, in, (uint32_t)want, (uint32_t)want);
         if (rc <= 0)
             return rc;
         if (!last)
@@ -342,7 +280,7 @@ static int stashed_header(mqw_conn *conn, mqw_bytes *in, mqw__header *header)
 {
     int size = conn->stash_len ? 0 : mqw__header_read(*in, header);
     for (uint32_t want = conn->stash_len > 2 ? conn->stash_len : 2; size == 0; want++) {
-        int rc = stash_up_to(conn, in, want, STASH_FIRST);
+        int rc = mqw__stash_up_to(conn, in, want, UINT32_MAX);
         if (rc <= 0)
             return rc;
         size = mqw__header_read((mqw_bytes){conn->stash, conn->stash_len}, header);
@@ -387,7 +325,7 @@ static MQW__APART int prepare(mqw_conn *conn, mqw_bytes *in)
         conn->stash_len = 0;
     }
     if (conn->flags & (MQW__FAULTED | MQW__DEAF | MQW__SHUT | MQW__STREAM_IN))
-        mqw__input_clear(conn);
+        mqw__stash_clear(conn);
     if (conn->flags & MQW__FAULTED)
         return conn->blame.code;
     if (conn->flags & (MQW__DEAF | MQW__SHUT)) {
@@ -409,7 +347,7 @@ static inline bool whole(mqw_conn *conn, mqw_bytes in, mqw__header header)
 static MQW__APART int recv_cut(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
     if (in->len == 0 && conn->stash_len == 0) { /* an idle connection owns no buffer */
-        mqw__input_clear(conn);
+        mqw__stash_clear(conn);
         if (conn->extra)
             mqw__text_free(conn->config, conn->extra);
         return 0;
@@ -456,61 +394,4 @@ int mqw_conn_end(mqw_conn *conn)
     conn->state = MQW_STATE_ENDED;
     conn->flags |= MQW__PEER_ENDED;
     return 0;
-}
-
-/* ---- reading straight into the stash ---- */
-
-/* Where the room for the packet in the stash ends: what comes behind it belongs to the next one. */
-static uint32_t room_end(const mqw_conn *conn)
-{
-    mqw__header header = mqw__header_at((mqw_bytes){conn->stash, conn->stash_len});
-    uint32_t total = header.size + header.length;
-    uint32_t end = total < conn->stash_cap ? total : conn->stash_cap;
-    return end > conn->stash_len ? end : conn->stash_len;
-}
-
-int mqw_conn_room(mqw_conn *conn, uint8_t **at)
-{
-    mqw__header header = mqw__header_at((mqw_bytes){conn->stash, conn->stash_len});
-    uint32_t total = header.size + header.length, head;
-    if ((conn->flags & MQW__RECV_SLOW) || total < conn->stash_len + ROOM_WORTH ||
-        wanted(conn, &header, &head) != total)
-        return 0;
-    if (room_end(conn) - conn->stash_len < ROOM_WORTH) {
-        uint32_t cap = conn->stash_cap * 2 > ROOM_FIRST ? conn->stash_cap * 2 : ROOM_FIRST;
-        int rc = stash_resize(conn, cap < total ? cap : total);
-        if (rc < 0)
-            return rc;
-    }
-    *at = conn->stash + conn->stash_len;
-    return (int)(room_end(conn) - conn->stash_len);
-}
-
-int mqw_conn_filled(mqw_conn *conn, size_t len)
-{
-    if (len > room_end(conn) - conn->stash_len)
-        return mqw__conn_refuse(conn, MQW_E_MISUSE, MQW_RULE_FIELD_RANGE, 0, "len");
-    conn->stash_len += (uint32_t)len;
-    conn->bytes_received += len;
-    conn->partial += (uint32_t)len;
-    return 0;
-}
-
-uint8_t *mqw_conn_take(mqw_conn *conn, size_t *size)
-{
-    if (!(conn->flags & MQW__IN_STASH) || (conn->flags & MQW__STREAM_IN) || conn->stash_len < TAKE_WORTH)
-        return NULL;
-    uint8_t *block = conn->stash;
-    *size = conn->stash_cap;
-    mqw__config_let_go(conn->config, conn->stash_cap);
-    conn->stash = NULL;
-    conn->stash_len = conn->stash_cap = 0;
-    conn->flags &= (uint16_t)~MQW__IN_STASH;
-    return block;
-}
-
-mqw_bytes mqw_conn_pending(const mqw_conn *conn)
-{
-    bool given = (conn->flags & MQW__IN_STASH) != 0;
-    return (mqw_bytes){conn->stash, given ? 0 : conn->stash_len};
 }

@@ -193,8 +193,16 @@ static inline void mqw__config_let_go(mqw_config *config, size_t bytes)
     config->held -= bytes;
 }
 
+/* stash.c */
+void mqw__stash_clear(mqw_conn *conn);
+/* Moves bytes from `in` until the stash holds `want` of a packet of `total`. 1: it does; 0: not yet;
+ * negative: fault. */
+int mqw__stash_up_to(mqw_conn *conn, mqw_bytes *in, uint32_t want, uint32_t total);
+
 /* input.c */
-void mqw__input_clear(mqw_conn *conn);
+/* How much of the packet must be in the stash before something can be made of it; sets *head when its payload
+ * is to come in pieces. Negative: fault. */
+int64_t mqw__input_wanted(const mqw_conn *conn, const mqw__header *header, uint32_t *head);
 
 /* encoding.c */
 void mqw__text_free(mqw_config *config, mqw__extra *extra);
@@ -205,6 +213,8 @@ void mqw__text_free(mqw_config *config, mqw__extra *extra);
 int mqw__conn_queue(mqw_conn *conn, int type, const void *body, mqw_shared *shared, bool typed);
 /* Queues what a peer has to hear at the end, without any trial. */
 int mqw__conn_reply(mqw_conn *conn, int type, const void *body);
+
+/* trial.c */
 /* Remembers why a call is refused; returns its result. */
 int mqw__conn_refuse(mqw_conn *conn, int code, int rule, int type, const char *field);
 
