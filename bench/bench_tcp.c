@@ -351,9 +351,18 @@ static double median_of(const variant *what, double (*get)(const run *))
     return measure_median(values, ROUNDS);
 }
 
-static void print_variant(const variant *what, double best)
+/** Median of the ratios to the other variant in the same round; 0: there is no other. */
+static double ratio_of(const variant *what, const variant *to)
 {
-    double bytes = median_of(what, speed), ratio = best > 0 ? bytes / best : 0;
+    double ratios[ROUNDS];
+    for (int i = 0; to != NULL && i < ROUNDS; i++)
+        ratios[i] = speed(&what->runs[i]) / speed(&to->runs[i]);
+    return to != NULL ? measure_median(ratios, ROUNDS) : 0;
+}
+
+static void print_variant(const variant *what, const variant *best)
+{
+    double bytes = median_of(what, speed), ratio = ratio_of(what, best);
     printf("%-28s %8.0f", what->name, bytes / 1e6);
     if (what->payload > 0)
         printf(" %11.0f %6.2f", bytes / (double)packet_size(what->payload), ratio);
@@ -370,7 +379,7 @@ static void print_variant(const variant *what, double best)
 /** All variants in turn, round by round, and their table. */
 static void measure(const char *title, const char *only)
 {
-    double best = 0;
+    const variant *best = NULL;
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < VARIANTS; i++) {
             if (strstr(variants[i].name, only) != NULL)
@@ -378,9 +387,9 @@ static void measure(const char *title, const char *only)
         }
     }
     for (int i = 0; i < VARIANTS; i++) {
-        double bytes = median_of(&variants[i], speed);
-        if (variants[i].piece > 0 && bytes > best)
-            best = bytes;
+        bool ran = variants[i].piece > 0 && strstr(variants[i].name, only) != NULL;
+        if (ran && (best == NULL || median_of(&variants[i], speed) > median_of(best, speed)))
+            best = &variants[i];
     }
     printf("\n%s\n", title);
     for (int i = 0; i < VARIANTS; i++) {
