@@ -114,6 +114,7 @@ static void bury(mqw__link *link)
     if (conn) {
         void *ctx = NULL;
         const mqw_handlers *handlers = mqw_conn_handlers(conn, &ctx);
+        mqw_conn_set_link(conn, link, NULL); // what is said in the handler wakes nobody
         if (handlers->close)
             handlers->close(conn, ctx);
         mqw_conn_set_link(conn, NULL, NULL);

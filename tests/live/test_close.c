@@ -258,6 +258,33 @@ static void test_adopt_in_every_handler(void **state)
     at_every_event(do_adopt, true, true);
 }
 
+// Who is told of the end may still ask for something: nothing comes of it (defect: it woke a freed link).
+static void ask_at_the_end(side *end, const char *event, const mqw_packet *packet)
+{
+    (void)packet;
+    if (strcmp(event, "close") != 0)
+        return;
+    mqw_conn_resume(end->conn);
+    assert_int_equal(mqw_conn_set_encoding(end->conn, (mqw_encoding)99), MQW_E_MISUSE);
+    assert_int_equal(mqw_conn_pingreq(end->conn), MQW_E_CLOSED);
+    mqw_conn_flush(end->conn);
+}
+
+static void test_requests_in_the_close_handler(void **state)
+{
+    (void)state;
+    testbed live;
+    live_start(&live);
+    side end = {.act = ask_at_the_end};
+    int fd = side_on_socket(&end, &live, MQW_CLIENT, NULL, &quick);
+    live_until(&live, end.connected);
+    mqw_conn_abort(end.conn);
+    live_until(&live, end.closes);
+    assert_string_equal(end.log, "connected close ");
+    close(fd);
+    live_end(&live);
+}
+
 static void test_pause_in_every_handler(void **state)
 {
     (void)state;
@@ -543,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_detach_in_every_handler),
         cmocka_unit_test(test_adopt_in_every_handler),
         cmocka_unit_test(test_pause_in_every_handler),
+        cmocka_unit_test(test_requests_in_the_close_handler),
         cmocka_unit_test(test_close_flushes_all),
         cmocka_unit_test(test_close_waits_for_the_peers_end),
         cmocka_unit_test(test_linger_ends),
