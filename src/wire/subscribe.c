@@ -71,7 +71,7 @@ static void write_filters(mqw__writer *w, mqw_bytes wire)
         mqw__refuse(w->check, MQW_RULE_FIELD_RANGE, NULL, MQW__F(filters));
         return;
     }
-    mqw__reader r = {wire.data, wire.data + wire.len, w->check};
+    mqw__reader r = {wire.data, wire.len ? wire.data + wire.len : wire.data, w->check};
     read_filters(&r);
     if (MQW__RARE(w->check->rule == MQW_RULE_TRUNCATED)) /* the list is, not a packet */
         w->check->rule = MQW_RULE_FIELD_RANGE;

@@ -539,7 +539,7 @@ static void agreements_can_be_reported(void **state)
     (void)state;
     static const struct {
         const char *connect, *connack, *line;
-        mqw_rule rule;
+        int rule;
     } rows[] = {
         {"clean_start", NULL, "CONNACK session_present", MQW_RULE_SESSION_PRESENT_CLEAN},
         {"client_id=\"\"", NULL, "CONNACK", MQW_RULE_ASSIGNED_CLIENT_ID},
@@ -553,7 +553,7 @@ static void agreements_can_be_reported(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         char connect[100], told[64];
         mqw_conn_options options = {.version = 5};
-        mqw_rule_add(&options.policy.report, rows[i].rule);
+        mqw_rule_add(&options.policy.report, (mqw_rule)rows[i].rule);
         mqw_conn *client = make(MQW_CLIENT, &options), *server = make(MQW_SERVER, &options);
         bool named = strstr(rows[i].connect, "client_id") != NULL;
         snprintf(connect, sizeof connect, "CONNECT version=5 %s %s", named ? "" : "client_id=\"c\"",
