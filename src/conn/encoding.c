@@ -107,7 +107,9 @@ static size_t step_base64(const uint8_t *at, size_t left, bool last, char out[4]
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     if (left < 3 && !last)
         return 0;
-    size_t size = left < 3 ? left : 3;
+    size_t size = 3;
+    if (left < size)
+        size = left;
     uint32_t group = (uint32_t)at[0] << 16 | (uint32_t)(size > 1 ? at[1] : 0) << 8 | (size > 2 ? at[2] : 0);
     for (unsigned i = 0; i < 4; i++)
         out[i] = i > size ? '=' : digits[group >> (18 - 6 * i) & 63];

@@ -52,7 +52,7 @@ MQW__COLD static bool misplace(mqw__check *check, uint32_t id, unsigned place, c
 {
     const property *row = &properties[id];
     unsigned rule =
-        (row->client | row->server) & place ? MQW_RULE_PROPERTY_SENDER : MQW_RULE_PROPERTY_MISPLACED;
+        ((row->client | row->server) & place) ? MQW_RULE_PROPERTY_SENDER : MQW_RULE_PROPERTY_MISPLACED;
     if (id == MQW_ID_subscription_ids && place == MQW_IN_PUBLISH)
         rule = MQW_RULE_SUBSCRIPTION_ID_CLIENT;
     if (id == MQW_ID_session_expiry && place == MQW_IN_DISCONNECT)

@@ -352,7 +352,8 @@ static void check_unsupported(scanner *s)
     const mqw_connect *connect = &s->out->connect;
     if (s->out->type != MQW_CONNECT || !connect->unsupported)
         return;
-    uint32_t allowed = ((UINT32_C(1) << shape.count) - 1) | UINT32_C(1) << SEEN_FLAGS | UINT32_C(1) << SEEN_LENGTH;
+    uint32_t allowed =
+        ((UINT32_C(1) << shape.count) - 1) | UINT32_C(1) << SEEN_FLAGS | UINT32_C(1) << SEEN_LENGTH;
     if ((s->seen & ~allowed) != 0 || connect->has_will || connect->props.has != 0)
         mqw__lex_fail(&s->in, s->in.end, "no field but version and bridge beside unsupported");
 }

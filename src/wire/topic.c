@@ -72,7 +72,7 @@ bool mqw__break_topic(mqw__check *check, unsigned flaws, const uint8_t *at, uint
 int mqw_utf8_check(mqw_text text)
 {
     unsigned flaws = mqw__utf8_scan(text.data, text.len);
-    return flaws & MQW__FLAW(UTF8) ? MQW_RULE_UTF8 : flaws & MQW__FLAW(UTF8_NUL) ? MQW_RULE_UTF8_NUL : 0;
+    return (flaws & MQW__FLAW(UTF8)) ? MQW_RULE_UTF8 : (flaws & MQW__FLAW(UTF8_NUL)) ? MQW_RULE_UTF8_NUL : 0;
 }
 
 int mqw_topic_check(mqw_text name)

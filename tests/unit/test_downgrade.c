@@ -242,12 +242,17 @@ static void random_packets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connects),         cmocka_unit_test(protocol_name),
-        cmocka_unit_test(connacks),         cmocka_unit_test(publishes),
-        cmocka_unit_test(acknowledgements), cmocka_unit_test(subscriptions),
+        cmocka_unit_test(connects),
+        cmocka_unit_test(protocol_name),
+        cmocka_unit_test(connacks),
+        cmocka_unit_test(publishes),
+        cmocka_unit_test(acknowledgements),
+        cmocka_unit_test(subscriptions),
         cmocka_unit_test(reserved_options),
-        cmocka_unit_test(room_for_filters), cmocka_unit_test(subscription_answers),
-        cmocka_unit_test(farewells),        cmocka_unit_test(arguments),
+        cmocka_unit_test(room_for_filters),
+        cmocka_unit_test(subscription_answers),
+        cmocka_unit_test(farewells),
+        cmocka_unit_test(arguments),
         cmocka_unit_test(random_packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
