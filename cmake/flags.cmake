@@ -25,6 +25,6 @@ elseif(NOT CMAKE_CROSSCOMPILING)
 endif()
 
 if(MQW_COVERAGE)
-  add_compile_options(--coverage -fprofile-update=atomic)
+  add_compile_options(-O0 --coverage -fprofile-update=atomic)
   add_link_options(--coverage)
 endif()
