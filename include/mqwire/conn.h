@@ -279,7 +279,7 @@ MQW_API int mqw_conn_auth(mqw_conn *conn, const mqw_disconnect *auth);
 /**@}*/
 
 /** PUBLISH whose payload is `payload` by reference instead of publish->payload: not copied, one reference
- * taken. */
+ * taken. One of 1 KiB or less is copied after all, and no reference taken: that costs less. */
 MQW_API int mqw_conn_publish_shared(mqw_conn *conn, const mqw_publish *publish, mqw_shared *payload);
 
 /**

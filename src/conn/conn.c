@@ -52,6 +52,7 @@ static void extra_free(mqw_config *config, mqw__extra *extra)
 static void drop_handlers(mqw_conn *conn)
 {
     if (conn->flags & MQW__OWN_HANDLERS)
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the only way to shed const without a warning
         mqw__free(&conn->config->allocator, (void *)(uintptr_t)conn->handlers, sizeof *conn->handlers);
     conn->flags &= (uint16_t)~MQW__OWN_HANDLERS;
 }
@@ -59,9 +60,12 @@ static void drop_handlers(mqw_conn *conn)
 void mqw__conn_destroy(mqw_conn *conn)
 {
     mqw_config *config = conn->config;
+    mqw__chunk *output = conn->output.first;
+    conn->output = (mqw__queue){0};
+    conn->flags |= MQW__SHUT; /* who lets shared bytes go may want to send the next ones */
+    mqw__chunks_free(config, output);
     drop_handlers(conn);
     mqw__stash_clear(conn);
-    mqw__chunks_free(config, conn->output.first);
     extra_free(config, conn->extra);
     mqw__free(&config->allocator, conn, sizeof *conn);
     mqw_config_free(config);

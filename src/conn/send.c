@@ -11,7 +11,7 @@ enum { PAYLOAD_APART = 1024 }; /* a larger payload is copied by itself, not with
 
 static int closed(const mqw_conn *conn)
 {
-    return conn->flags & (MQW__FAULTED | MQW__SHUT | MQW__PEER_ENDED) ? MQW_E_CLOSED : 0;
+    return (conn->flags & (MQW__FAULTED | MQW__SHUT | MQW__PEER_ENDED)) ? MQW_E_CLOSED : 0;
 }
 
 static mqw__queue *target(mqw_conn *conn)
@@ -140,7 +140,7 @@ MQW__COLD static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes 
         packet.dup = head.data[0] >> 3 & 1;
         packet.qos = head.data[0] >> 1 & 3;
         packet.retain = head.data[0] & 1;
-        mqw__header header;
+        mqw__header header = {0};
         (void)mqw__header_read(head, &header);
         packet.length = header.length;
     }
@@ -333,7 +333,8 @@ int mqw_conn_publish_shared(mqw_conn *conn, const mqw_publish *publish, mqw_shar
     mqw_publish with = *publish;
     with.payload = payload->bytes;
     with.payload_left = 0;
-    return mqw__conn_queue(conn, MQW_PUBLISH, &with, payload, true);
+    bool worth_it = payload->bytes.len > PAYLOAD_APART; /* a reference costs a chunk before and behind it */
+    return mqw__conn_queue(conn, MQW_PUBLISH, &with, worth_it ? payload : NULL, true);
 }
 
 int mqw_conn_publish_begin(mqw_conn *conn, const mqw_publish *publish, uint32_t payload_size)

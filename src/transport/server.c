@@ -214,9 +214,9 @@ void mqw_server_close(mqw_server *server, bool drain, void (*on_closed)(mqw_serv
         server->closed_ctx = ctx;
         for (mqw__listener *listener = server->listeners; listener; listener = listener->next)
             mqw__listener_close(listener);
+        if (server->connections == 0)
+            mqw__loop_task(server->loop, &server->task);
     }
     for (mqw__link *link = server->links; link && drain; link = link->next)
         mqw__link_close(link);
-    if (server->connections == 0)
-        mqw__loop_task(server->loop, &server->task);
 }

@@ -344,6 +344,34 @@ static void test_shared_configuration(void **state)
     live_end(&live);
 }
 
+static void close_again(mqw_server *server, void *ctx)
+{
+    ++*(int *)ctx;
+    mqw_server_close(server, true, close_again, ctx);
+}
+
+// It is closed already (defect: it was called again after it had been freed, as long as the loop had more to
+// do).
+static void test_close_again_when_closed(void **state)
+{
+    (void)state;
+    testbed live;
+    live_start(&live);
+    side ends[1] = {0};
+    hosting host;
+    host_listen(&host, &live, "tcp://127.0.0.1:0", NULL, ends, 1);
+    mqw_server *server = NULL;
+    int closed = 0;
+    assert_int_equal(mqw_server_listen(&server, &live.loop, "tcp://127.0.0.1:0", NULL, NULL, NULL), 0);
+    mqw_server_close(server, false, close_again, &closed);
+    live_until(&live, closed);
+    for (int i = 0; i < 3; i++)
+        uv_run(&live.loop, UV_RUN_NOWAIT);
+    assert_int_equal(closed, 1);
+    host_close(&host, false);
+    live_end(&live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_close_leaves_connections),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_close_in_on_connection),
+        cmocka_unit_test(test_close_again_when_closed),
         cmocka_unit_test(test_shared_configuration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -491,6 +491,52 @@ static void empty_shared_bytes(void **state)
     mqw_conn_free(server);
 }
 
+// A peer that does not read must not cost many times what max_output allows (defect: 4 KiB for each of them).
+static void small_shared_bytes_cost_little(void **state)
+{
+    (void)state;
+    heap memory = {0};
+    mqw_allocator allocator = heap_allocator(&memory);
+    mqw_conn *server =
+        opened(MQW_SERVER, 4, &(mqw_conn_options){.allocator = &allocator, .max_output = 30000});
+    counted message = shared_of(10);
+    int count = 0;
+    while (publish_shared(server, &message) == 0)
+        count++;
+    assert_int_equal(count, 30000 / 15);
+    assert_true(memory.held < 40000);
+    mqw_conn_free(server);
+    assert_int_equal(message.shared.refs, 1);
+}
+
+static mqw_conn *sender;
+static int result_of_next;
+
+static void send_next(mqw_shared *shared)
+{
+    (void)shared;
+    result_of_next = mqw_conn_publish(sender, &(mqw_publish){.topic = MQW_TEXT("next")});
+}
+
+// Whoever gets bytes back may send the next ones, also when the connection is being freed.
+static void sending_on_release(void **state)
+{
+    (void)state;
+    mqw_shared shared = {.bytes = {large, 2000}, .refs = 1, .release = send_next};
+    const mqw_publish publish = {.topic = MQW_TEXT("t")};
+    sender = opened(MQW_SERVER, 4, NULL);
+    assert_int_equal(mqw_conn_publish_shared(sender, &publish, &shared), 0);
+    mqw_shared_drop(&shared);
+    (void)mqw_conn_written(sender, mqw_conn_waiting(sender));
+    assert_int_equal(result_of_next, 0);
+    writes(sender, "30 06 0004 'next'");
+    shared.refs = 1;
+    assert_int_equal(mqw_conn_publish_shared(sender, &publish, &shared), 0);
+    mqw_shared_drop(&shared);
+    mqw_conn_free(sender);
+    assert_int_equal(result_of_next, MQW_E_CLOSED);
+}
+
 // ---- output that outlives its connection ----
 
 static void taken_output(void **state)
@@ -542,6 +588,8 @@ int main(void)
         cmocka_unit_test(shared_bytes_are_counted),
         cmocka_unit_test(refused_shared_bytes_are_not_counted),
         cmocka_unit_test(empty_shared_bytes),
+        cmocka_unit_test(small_shared_bytes_cost_little),
+        cmocka_unit_test(sending_on_release),
         cmocka_unit_test(taken_output),
     };
     return cmocka_run_group_tests(tests, fill_large, NULL);
