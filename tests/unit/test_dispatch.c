@@ -390,6 +390,57 @@ static void shutting_in_each_handler(void **state)
     }
 }
 
+static void hear_nothing_more(mqw_conn *conn)
+{
+    const mqw_handlers none = {.size = 0};
+    assert_int_equal(mqw_conn_handle(conn, &none, NULL), 0);
+}
+
+static void swapping_in_each_handler(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(in_each); i++) {
+        mqw_conn_options options = with_violations();
+        plan todo = {.what = hear_nothing_more};
+        mqw_conn *conn = make(MQW_SERVER, &options);
+        assert_int_equal(mqw_conn_handle(conn, &in_each[i], &todo), 0);
+        all_events(conn);
+        hears("here");
+        mqw_error error;
+        assert_non_null(mqw_conn_error(conn, &error)); // it went on
+        mqw_conn_free(conn);
+    }
+}
+
+static void pause_and_resume(mqw_conn *conn)
+{
+    mqw_conn_pause(conn);
+    mqw_conn_resume(conn);
+}
+
+// A pause that ends in the same handler is none.
+static void pausing_in_each_handler(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(in_each); i++) {
+        mqw_conn_options options = with_violations();
+        plan stay = {.what = mqw_conn_pause}, go_on = {.what = pause_and_resume};
+        mqw_conn *conn = make(MQW_SERVER, &options);
+        mqw_error error;
+        assert_int_equal(mqw_conn_handle(conn, &in_each[i], &stay), 0);
+        all_events(conn);
+        hears("here");
+        assert_int_equal(mqw_conn_error(conn, &error) != NULL, in_each[i].error != NULL);
+        mqw_conn_free(conn);
+        conn = make(MQW_SERVER, &options);
+        assert_int_equal(mqw_conn_handle(conn, &in_each[i], &go_on), 0);
+        all_events(conn);
+        assert_non_null(mqw_conn_error(conn, &error));
+        heard[0] = '\0';
+        mqw_conn_free(conn);
+    }
+}
+
 static void misuse_and_free(mqw_conn *conn)
 {
     assert_int_equal(mqw_conn_puback(conn, NULL), MQW_E_MISUSE);
@@ -560,6 +611,8 @@ int main(void)
         cmocka_unit_test(misuse_inside_handlers),
         cmocka_unit_test(freeing_in_each_handler),
         cmocka_unit_test(shutting_in_each_handler),
+        cmocka_unit_test(swapping_in_each_handler),
+        cmocka_unit_test(pausing_in_each_handler),
         cmocka_unit_test(misuse_before_freeing),
         cmocka_unit_test(pausing_in_a_handler),
         cmocka_unit_test(swapping_handlers_in_a_handler),
