@@ -125,7 +125,7 @@ typedef struct mqw_conn_options {
     uint32_t max_output; /**< Most bytes waiting to leave; default 16 MiB. */
     /** Above max_output for acknowledgements, pings and DISCONNECT; default 64 KiB. */
     uint32_t reserve;
-    uint32_t high_water; /**< Default 64 KiB. */
+    uint32_t high_water; /**< Default 64 KiB; at most max_output. */
     uint32_t low_water;  /**< Default 16 KiB; at most high_water. */
     /** Most bytes that all connections of a configuration hold together; default 1 GiB. */
     uint64_t max_total;
@@ -202,8 +202,9 @@ MQW_API int mqw_conn_room(mqw_conn *conn, uint8_t **at);
 MQW_API int mqw_conn_filled(mqw_conn *conn, size_t len);
 /**
  * Takes over the block in which the packet lies that recv gave last, instead of copying it: its views stay
- * valid until mqw_config_give_back. NULL when it lies in the caller's own input, or in a block too small to
- * be worth it (4 KiB). *size becomes the size of the block.
+ * valid until mqw_config_give_back, but for a topic that an alias stood for: copy that. NULL when it lies in
+ * the caller's own input, or in a block too small to be worth it (4 KiB). *size becomes the size of the
+ * block.
  */
 MQW_API uint8_t *mqw_conn_take(mqw_conn *conn, size_t *size);
 /** Frees a block that mqw_conn_take gave, with the allocator of its configuration. */
