@@ -243,6 +243,25 @@ static void test_properties_move_the_head(void **state)
         }
 }
 
+/* A length that was foreseen as longer than it is, in a room that fits exactly. */
+static void test_too_much_foreseen(void **state)
+{
+    (void)state;
+    static char topic[130];
+    memset(topic, 't', sizeof topic);
+    for (size_t len = 60; len < sizeof topic; len++) {
+        out = (mqw_packet){.type = MQW_PUBLISH,
+                           .publish = {.topic = {topic, len}, .payload = {(const uint8_t *)"p", 1}}};
+        mqw_set(&out.publish.props, payload_format, 1);
+        mqw_codec codec = spoken(5, MQW_ANY, NULL);
+        uint8_t room[200];
+        int size = mqw_encode(&codec, &out, room, sizeof room, &why);
+        size_t body = 2 + len + 3 + 1;
+        assert_int_equal(size, 1 + (body < 128 ? 1 : 2) + body);
+        expect_encoded(5, MQW_ANY, hold(room, (size_t)size));
+    }
+}
+
 // section 2.2.3: the largest Remaining Length, and one more.
 static void test_largest(void **state)
 {
@@ -384,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_cut_inside),
         cmocka_unit_test(test_payload_sizes),
         cmocka_unit_test(test_properties_move_the_head),
+        cmocka_unit_test(test_too_much_foreseen),
         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_head_alone),
         cmocka_unit_test(test_head_size),
