@@ -257,7 +257,7 @@ static void test_too_much_foreseen(void **state)
         uint8_t room[200];
         int size = mqw_encode(&codec, &out, room, sizeof room, &why);
         size_t body = 2 + len + 3 + 1;
-        assert_int_equal(size, 1 + (body < 128 ? 1 : 2) + body);
+        assert_int_equal(size, 1u + (body < 128 ? 1u : 2u) + body);
         expect_encoded(5, MQW_ANY, hold(room, (size_t)size));
     }
 }
