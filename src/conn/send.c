@@ -83,10 +83,12 @@ static int too_large_for_peer(mqw_conn *conn, const mqw__sending *s)
                             s->type, "length");
 }
 
-/* A payload that goes by itself is not seen by the codec. */
+/* A payload that goes by itself is not seen by the codec. 0, or the result of the call. */
 static int payload_refused(mqw_conn *conn, const mqw__sending *s)
 {
     const mqw_publish *publish = s->body;
+    if (s->type != MQW_PUBLISH || s->open_end)
+        return 0;
     if (publish->payload_left)
         return mqw__sending_refuse(conn, s, MQW_RULE_FIELD_RANGE, "payload_left");
     if (!publish->payload.data && publish->payload.len)
@@ -133,17 +135,14 @@ static void tell_tap_bytes(mqw_conn *conn, mqw_bytes bytes)
 MQW__COLD static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes head, mqw_bytes payload)
 {
     const mqw_conn_options *o = &conn->config->options;
-    mqw_packet packet = {.type = (mqw_packet_type)s->type, .length = (uint32_t)(head.len + payload.len)};
+    mqw__header header = mqw__header_at(head);
+    mqw_packet packet = {.type = (mqw_packet_type)s->type,
+                         .dup = header.first >> 3 & 1,
+                         .qos = header.first >> 1 & 3,
+                         .retain = header.first & 1,
+                         .length = header.length};
     if (mqw__body_size[s->type])
         memcpy(&packet.connect, s->body, mqw__body_size[s->type]);
-    if (head.len) {
-        packet.dup = head.data[0] >> 3 & 1;
-        packet.qos = head.data[0] >> 1 & 3;
-        packet.retain = head.data[0] & 1;
-        mqw__header header = {0};
-        (void)mqw__header_read(head, &header);
-        packet.length = header.length;
-    }
     if (s->open_end) {
         packet.publish.payload_left = (uint32_t)payload.len;
         packet.publish.payload = (mqw_bytes){NULL, 0};
@@ -195,9 +194,7 @@ static int queue_packet(mqw_conn *conn, mqw__sending *s)
     uint8_t *at;
     mqw_bytes payload = payload_apart(s);
     bool apart = payload.len > 0 || s->open_end || s->shared;
-    int len = apart && !s->open_end ? payload_refused(conn, s) : 0;
-    if (len == 0)
-        len = encode(conn, s, apart, &fresh, &at);
+    int len = encode(conn, s, apart, &fresh, &at);
     if (len > 0 && (uint64_t)len + payload.len > conn->theirs.max_packet && conn->role != MQW_ANY) {
         bool fits = mqw__sending_lighten(s) && (len = encode(conn, s, apart, &fresh, &at)) > 0 &&
                     (uint64_t)len + payload.len <= conn->theirs.max_packet;
@@ -231,6 +228,8 @@ static int send_packet(mqw_conn *conn, mqw__sending *s)
         if (rc == 0)
             rc = mqw__sending_prepare(conn, s);
     }
+    if (rc == 0)
+        rc = payload_refused(conn, s);
     return rc == 0 ? queue_packet(conn, s) : rc;
 }
 
