@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Random packets of npm's mqtt-packet come out of `mqw decode` with the same fields, and ours out of mqtt-packet.
-# SEED=N repeats a run, COUNT=N makes a longer one.
+# Random packets of npm's mqtt-packet come out of `mqw decode` with the same fields, and ours out of
+# mqtt-packet. SEED=N repeats a run, COUNT=N makes a longer one.
 set -eu
 source_dir=${SOURCE_DIR:-.}
 peers=${NODE_DIR:-$source_dir/build/peers}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# As a client against the broker mosquitto, in 3.1, 3.1.1 and 5.0, over TCP and a Unix socket: an ordered, lossless stream
-# of bytes is all that either side needs (v4:MQTT-7.0.0-2, v4:MQTT-7.1.2-1, v5:MQTT-4.2.0-1).
+# As a client against the broker mosquitto, in 3.1, 3.1.1 and 5.0, over TCP and a Unix socket: an ordered,
+# lossless stream of bytes is all that either side needs (v4:MQTT-7.0.0-2, v4:MQTT-7.1.2-1, v5:MQTT-4.2.0-1).
 . "${SOURCE_DIR:-.}/tests/live/lib/peer.sh"
 need_program mosquitto node
 

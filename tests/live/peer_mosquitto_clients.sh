@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# As a server for mosquitto_pub and mosquitto_sub: each version, QoS 0 to 2, retained, wills, properties, over TCP and a Unix
-# socket (v4:MQTT-7.1.1-1, v5:MQTT-4.2.0-1).
+# As a server for mosquitto_pub and mosquitto_sub: each version, QoS 0 to 2, retained, wills, properties, over
+# TCP and a Unix socket (v4:MQTT-7.1.1-1, v5:MQTT-4.2.0-1).
 . "${SOURCE_DIR:-.}/tests/live/lib/peer.sh"
 need_program mosquitto_pub mosquitto_sub node
 
