@@ -388,6 +388,17 @@ static void a_malformed_head(void **state)
         }
 }
 
+// A payload in pieces stands the same trial as a whole one, before any piece is given.
+static void pieces_out_of_turn(void **state)
+{
+    (void)state;
+    mqw_conn *client = make(MQW_CLIENT, &(mqw_conn_options){.stream_over = 3});
+    says(client, "CONNECT client_id=\"c\"");
+    faulted_by(client, feed(client, "30 09 0001 't' 'abcdef'"), MQW_E_PROTOCOL, MQW_RULE_CONNACK_FIRST);
+    hears("");
+    mqw_conn_free(client);
+}
+
 // What is kept of a packet has a limit, too: its head, or all of a packet that has no pieces.
 static void stored_of_a_packet_in_pieces(void **state)
 {
@@ -782,6 +793,7 @@ int main(void)
         cmocka_unit_test(pieces_with_properties),
         cmocka_unit_test(pieces_behind_long_properties),
         cmocka_unit_test(a_malformed_head),
+        cmocka_unit_test(pieces_out_of_turn),
         cmocka_unit_test(stored_of_a_packet_in_pieces),
         cmocka_unit_test(pieces_above_the_limit),
         cmocka_unit_test(acknowledged_too_early),

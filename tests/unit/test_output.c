@@ -274,6 +274,7 @@ static void output_within_the_total(void **state)
     mqw_conn *server = opened(MQW_SERVER, 4, &(mqw_conn_options){.max_total = 10000});
     assert_int_equal(publish_bytes(server, 5000), 0);
     assert_int_equal(publish_bytes(server, 5000), MQW_E_NO_MEMORY);
+    assert_int_equal(mqw_conn_send_raw(server, (mqw_bytes){large, 6000}), MQW_E_NO_MEMORY);
     mqw_bytes all = take_output(server);
     assert_int_equal(all.len, 5006);
     free((void *)(uintptr_t)all.data);
