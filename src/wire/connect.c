@@ -226,10 +226,22 @@ size_t mqw__connect_write(mqw__check *check, size_t at, const void *body)
 
 /* ---- CONNACK ---- */
 
+/* A server that speaks 3.x only says so in its own form, return code 1 without properties. */
+static bool is_refusal_of_3(const mqw__reader *r)
+{
+    return r->check->version == MQW_5_0 && r->end - r->at == 2 && r->at[0] == 0 && r->at[1] == 1;
+}
+
 void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
 {
     mqw__reader r = mqw__reader_at(check, at);
     mqw_connack *out = &packet->connack;
+    if (MQW__RARE(is_refusal_of_3(&r))) {
+        out->session_present = false;
+        out->reason = MQW_REASON_UNSUPPORTED_VERSION;
+        out->props.has = 0;
+        return;
+    }
     const uint8_t *mark = r.at;
     uint8_t flags = mqw__read_u8(&r, MQW__F(flags));
     out->session_present = (flags & 1) != 0 && r.check->version != MQW_3_1;

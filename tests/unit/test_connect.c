@@ -478,6 +478,16 @@ static void test_session_present(void **state)
     expect_unsendable(3, MQW_SERVER, &packet, MQW_E_REFUSED, MQW_RULE_NOT_IN_VERSION, "session_present");
 }
 
+/* MQTT-3.1.2-2: a server that knows 3.x only refuses 5.0 in its own form, which says what to do next. */
+static void test_connack_of_3(void **state)
+{
+    (void)state;
+    expect_good(5, MQW_SERVER, hex("20020001"));
+    assert_int_equal(out.connack.reason, MQW_REASON_UNSUPPORTED_VERSION);
+    assert_false(out.connack.session_present);
+    assert_int_equal(out.connack.props.has, 0);
+}
+
 static void test_connack_length(void **state)
 {
     (void)state;
@@ -516,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_connack),
         cmocka_unit_test(test_connack_flags),
         cmocka_unit_test(test_session_present),
+        cmocka_unit_test(test_connack_of_3),
         cmocka_unit_test(test_connack_length),
     };
     return cmocka_run_group_tests(tests, NULL, release_held);
