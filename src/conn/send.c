@@ -4,6 +4,7 @@
 
 #include "conn/output.h"
 #include "conn/sending.h"
+#include "wire/plain.h"
 
 enum { PAYLOAD_APART = 1024 }; /* a larger payload is copied by itself, not with its head */
 
@@ -260,7 +261,7 @@ static bool publish_behind(mqw_conn *conn, const mqw_publish *publish)
 
 int mqw__conn_queue(mqw_conn *conn, int type, const void *body, mqw_shared *shared, bool typed)
 {
-    if (type == MQW_PUBLISH && !shared && publish_behind(conn, body))
+    if (MQW__QUICK && type == MQW_PUBLISH && !shared && publish_behind(conn, body))
         return 0;
     mqw__sending s;
     s.body = body;
