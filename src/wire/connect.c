@@ -229,7 +229,8 @@ size_t mqw__connect_write(mqw__check *check, size_t at, const void *body)
 /* A server that speaks 3.x only says so in its own form, return code 1 without properties. */
 static bool is_refusal_of_3(const mqw__reader *r)
 {
-    return r->check->version == MQW_5_0 && r->end - r->at == 2 && r->at[0] == 0 && r->at[1] == 1;
+    return r->check->version == MQW_5_0 && r->check->codec->sender != MQW_CLIENT && r->end - r->at == 2 &&
+           r->at[0] == 0 && r->at[1] == 1;
 }
 
 void mqw__connack_read(mqw__check *check, const uint8_t *at, mqw_packet *packet)
