@@ -181,4 +181,17 @@ json 'all.filter(o => o.type !== "PINGREQ").reduce((sum, o) => sum + Buffer.from
 head -c 2999999 "$scratch/large" >"$scratch/cut"
 run 1 "$MQW" decode "$scratch/cut"
 error_says 'ended inside a packet'
+
+# --- what cannot be printed -----------------------------------------------------------------------------
+
+bytes c000 >"$scratch/ping"
+for option in --full --json; do
+    # shellcheck disable=SC2016 # for the inner shell
+    run 4 sh -c '"$0" decode "$1" "$2" >/dev/full' "$MQW" "$option" "$scratch/ping"
+    error_says 'standard output cannot be written'
+done
+# nothing that a peer says reaches a terminal as a control character (DEL included)
+printf '30 06 0001 61 1b 7f 0a' | hexed 0 --json
+json 'all[0].payload === "\u001b\u007f\n"'
+lines 0 "$(printf '[\033\177]')"
 finish

@@ -145,7 +145,7 @@ int main(int count, char **words)
 {
     setlocale(LC_CTYPE, "");
     int result = start(count, words);
-    if (fflush(stdout) != 0 && result == TOOL_OK) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && result == TOOL_OK) {
         tool_complain("standard output cannot be written");
         result = TOOL_BROKEN;
     }

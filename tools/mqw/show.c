@@ -156,9 +156,20 @@ static void print_packet(tool_show *show, const tool_origin *origin, const mqw_p
  * ---------------------------------------------------------------------------------------------------------
  */
 
+// DEL is the one control character that JSON lets pass; it can stand in a text only.
+static int put_json(const char *bytes, size_t len, void *out)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] == 0x7F)
+            fputs("\\u007F", out);
+        else
+            fputc(bytes[i], out);
+    return ferror(out) ? -1 : 0;
+}
+
 static void dump(const tool_show *show, json_t *object)
 {
-    json_dumpf(object, show->out, JSON_COMPACT | JSON_ENSURE_ASCII);
+    json_dump_callback(object, put_json, show->out, JSON_COMPACT | JSON_ENSURE_ASCII);
     fputc('\n', show->out);
     json_decref(object);
 }
