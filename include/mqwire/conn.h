@@ -162,7 +162,7 @@ MQW_API mqw_conn *mqw_conn_new(mqw_role role, const mqw_conn_options *options);
  * such role. */
 MQW_API mqw_conn *mqw_conn_new_shared(mqw_role role, mqw_config *config);
 /** Frees it with all that waits in it; NULL is fine. Inside a handler it takes effect after the handler.
- * Not for piped connections: close or abort those. */
+ * A piped connection is aborted without a word: no handler is called any more, `close` included. */
 MQW_API void mqw_conn_free(mqw_conn *conn);
 
 /** Sets handlers (copied) and their context, also later, also inside a handler. MQW_E_NO_MEMORY: the old
@@ -421,8 +421,8 @@ MQW_API mqw_text mqw_text_of(mqw_conn *conn, const mqw_packet *packet, mqw_part 
 /* --- For links: what pumps bytes between a stream and a connection -------------------------------------- */
 
 /** Attaches a link: its pointer, and what to call when output went from empty to not empty, when an error or
- * a drain waits to be told by mqw_conn_dispatch, or on resume. It may call mqw_conn_clock, nothing else. Both
- * NULL: detached. */
+ * a drain waits to be told by mqw_conn_dispatch, or on resume. It may call mqw_conn_clock, nothing else.
+ * While there is a link, mqw_conn_free leaves the connection to it (mqw_conn_freed). Both NULL: detached. */
 MQW_API void mqw_conn_set_link(mqw_conn *conn, void *link, void (*on_output)(mqw_conn *conn, void *link));
 /** The pointer of the link; NULL: none is attached. */
 MQW_API void *mqw_conn_link(const mqw_conn *conn);
@@ -431,6 +431,8 @@ MQW_API void *mqw_conn_link(const mqw_conn *conn);
 MQW_API void mqw_conn_fail(mqw_conn *conn, int code, mqw_rule rule);
 /** We close: nothing more is delivered, sends are MQW_E_CLOSED, what is queued may still be written. */
 MQW_API void mqw_conn_shut(mqw_conn *conn);
+/** Whether the program has freed it: the link ends, and frees it when it has let go. */
+MQW_API bool mqw_conn_freed(const mqw_conn *conn);
 /** Whether misuse waits to be told, and nobody is there to hear it. */
 MQW_API bool mqw_conn_misused(const mqw_conn *conn);
 /** The handlers and context in force. */

@@ -75,11 +75,19 @@ void mqw_conn_free(mqw_conn *conn)
 {
     if (!conn)
         return;
-    if (conn->depth) {
-        conn->flags |= MQW__FREED | MQW__SHUT;
+    if (!conn->depth && !conn->link) {
+        mqw__conn_destroy(conn);
         return;
     }
-    mqw__conn_destroy(conn);
+    conn->flags |= MQW__FREED | MQW__SHUT;
+    mqw_conn_handle_shared(conn, NULL, NULL);
+    if (conn->on_output)
+        conn->on_output(conn, conn->link);
+}
+
+bool mqw_conn_freed(const mqw_conn *conn)
+{
+    return (conn->flags & MQW__FREED) != 0;
 }
 
 int mqw_conn_handle(mqw_conn *conn, const mqw_handlers *handlers, void *ctx)

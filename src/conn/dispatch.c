@@ -102,7 +102,7 @@ static void tell_fault(mqw_conn *conn, const mqw__audience *audience)
 
 bool mqw_conn_misused(const mqw_conn *conn)
 {
-    return (conn->flags & MQW__MISUSED) && !conn->handlers->error;
+    return (conn->flags & (MQW__MISUSED | MQW__FREED)) == MQW__MISUSED && !conn->handlers->error;
 }
 
 int mqw_conn_dispatch(mqw_conn *conn, mqw_bytes *in, const mqw_handlers *handlers, void *ctx)
@@ -122,7 +122,7 @@ int mqw_conn_dispatch(mqw_conn *conn, mqw_bytes *in, const mqw_handlers *handler
     if (rc < 0)
         tell_fault(conn, &audience);
     tell_misuse(conn, &audience);
-    if (--conn->depth == 0 && (conn->flags & MQW__FREED))
+    if (--conn->depth == 0 && (conn->flags & MQW__FREED) && !conn->link)
         mqw__conn_destroy(conn);
     return rc < 0 ? rc : 0;
 }

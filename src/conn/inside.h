@@ -85,7 +85,7 @@ enum {
     MQW__DRAINED = 0x0400, /* the drain handler is due */
     MQW__MISUSED = 0x0800, /* the error handler is due to hear of misuse */
     MQW__OWN_HANDLERS = 0x1000,
-    MQW__FREED = 0x2000,    /* inside dispatch: free it afterwards */
+    MQW__FREED = 0x2000,    /* inside dispatch, or linked: free it afterwards */
     MQW__PING_OUT = 0x4000, /* a PINGREQ waits for an answer */
     MQW__ACK_DUE = 0x8000   /* an acknowledgement is due once the program has had the packet */
 };

@@ -286,6 +286,10 @@ void mqw__link_settle(mqw__link *link)
 {
     if (link->phase == MQW__DEAD)
         return;
+    if (mqw_conn_freed(link->conn)) {
+        mqw__link_kill(link);
+        return;
+    }
     if (is_over(link))
         mqw__link_close(link);
     finish(link);
@@ -334,6 +338,10 @@ static void run(mqw__task *task)
     mqw__link *link = link_of(task);
     if (link->phase == MQW__DEAD) {
         bury(link);
+        return;
+    }
+    if (mqw_conn_freed(link->conn)) {
+        mqw__link_settle(link);
         return;
     }
     mqw_conn_clock(link->conn, uv_now(link->loop->uv));

@@ -115,6 +115,13 @@ static void do_detach(side *end, staging *scene)
     end->conn = NULL;
 }
 
+static void do_free(side *end, staging *scene)
+{
+    (void)scene;
+    mqw_conn_free(end->conn);
+    end->conn = NULL;
+}
+
 static void do_adopt(side *end, staging *scene)
 {
     mqw_detached detached;
@@ -250,6 +257,12 @@ static void test_detach_in_every_handler(void **state)
 {
     (void)state;
     at_every_event(do_detach, false, false);
+}
+
+static void test_free_in_every_handler(void **state)
+{
+    (void)state;
+    at_every_event(do_free, false, false);
 }
 
 static void test_adopt_in_every_handler(void **state)
@@ -568,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_flush_and_close_in_every_handler),
         cmocka_unit_test(test_close_then_abort_in_every_handler),
         cmocka_unit_test(test_detach_in_every_handler),
+        cmocka_unit_test(test_free_in_every_handler),
         cmocka_unit_test(test_adopt_in_every_handler),
         cmocka_unit_test(test_pause_in_every_handler),
         cmocka_unit_test(test_requests_in_the_close_handler),

@@ -67,6 +67,11 @@ static void user_pointer_and_link(void **state)
     mqw_conn_set_link(conn, &y, NULL);
     assert_ptr_equal(mqw_conn_user(conn), &x);
     assert_ptr_equal(mqw_conn_link(conn), &y);
+    assert_false(mqw_conn_freed(conn));
+    mqw_conn_free(conn); // left to the link
+    assert_true(mqw_conn_freed(conn));
+    assert_int_equal(mqw_conn_pingreq(conn), MQW_E_CLOSED);
+    mqw_conn_set_link(conn, NULL, NULL);
     mqw_conn_free(conn);
 }
 

@@ -351,6 +351,7 @@ static void layers_drain(void **state)
     mqw_bytes nothing = {NULL, 0};
     assert_int_equal(mqw_conn_dispatch(server, &nothing, NULL, NULL), 0);
     assert_int_equal(count, 1);
+    mqw_conn_set_link(server, NULL, NULL);
     mqw_conn_free(server);
 }
 
@@ -381,6 +382,7 @@ static void on_output_when_it_was_empty(void **state)
     says(server, "PINGRESP");
     assert_int_equal(count, 2);
     assert_int_equal(linked, 1);
+    mqw_conn_set_link(server, NULL, NULL);
     mqw_conn_free(server);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // mqw listen: the console as a server, and the ordinary answers that one gives.
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,8 +169,7 @@ static int listen_at(tool_console *console)
     int result = mqw_server_listen(&console->server, &console->loop, console->settings->argument, &options,
                                    on_connection, console);
     if (result < 0) {
-        tool_complain("cannot listen on %s: %s", console->settings->argument,
-                      result == MQW_E_STREAM ? strerror(errno) : mqw_strerror(result));
+        tool_complain("cannot listen on %s: %s", console->settings->argument, tool_why(result));
         return result == MQW_E_ADDRESS ? TOOL_USAGE : TOOL_UNREACHABLE;
     }
     mqw_server_address(console->server, 0, address, sizeof(address));

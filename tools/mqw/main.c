@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // mqw: MQTT at the terminal, packet by packet. A table of subcommands.
+#include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <string.h>
+
+#include <mqwire/codec.h>
+#include <mqwire/spec.h>
 
 #include "tool.h"
 
@@ -54,6 +58,13 @@ void tool_complain(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+}
+
+const char *tool_why(int result)
+{
+    if (result == MQW_E_REFUSED)
+        return "TLS and WebSocket are not built in";
+    return result == MQW_E_STREAM ? strerror(errno) : mqw_strerror(result);
 }
 
 static void help_all(FILE *out)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // mqw open: the console as a client.
-#include <errno.h>
 #include <string.h>
 
 #include "console.h"
@@ -51,8 +50,7 @@ static int connect_to(tool_console *console)
     const char *address = console->settings->argument;
     int result = mqw_conn_open(&conn, &console->loop, address, &options, NULL, NULL);
     if (result < 0) {
-        tool_complain("cannot connect to %s: %s", address,
-                      result == MQW_E_STREAM ? strerror(errno) : mqw_strerror(result));
+        tool_complain("cannot connect to %s: %s", address, tool_why(result));
         return result == MQW_E_ADDRESS ? TOOL_USAGE : TOOL_UNREACHABLE;
     }
     tool_peer *peer = peer_new(console, conn);

@@ -35,5 +35,7 @@ int listen_run(const tool_settings *settings);
 __attribute__((format(printf, 1, 2)))
 #endif
 void tool_complain(const char *format, ...);
+// Why a stream could not be opened, in words; errno as mqwire left it.
+const char *tool_why(int result);
 
 #endif
