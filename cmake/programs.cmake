@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
 # The command mqw, and one program per file of examples/.
 
-if(MQW_BUILD_TOOLS)
+if(MQW_BUILD_TOOLS AND MQW_BUILD_UV)
   file(GLOB mqw_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tools/mqw/*.c")
-  if(mqw_sources AND TARGET mqwire-uv-static)
-    pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
-    pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET libedit)
-    add_executable(mqw ${mqw_sources})
-    target_compile_definitions(mqw PRIVATE MQW_TOOL_VERSION="${PROJECT_VERSION}")
-    target_link_libraries(mqw PRIVATE mqwire-uv-static PkgConfig::JANSSON PkgConfig::LIBEDIT)
-  endif()
+  pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+  pkg_check_modules(LIBEDIT REQUIRED IMPORTED_TARGET libedit)
+  add_executable(mqw ${mqw_sources})
+  target_compile_definitions(mqw PRIVATE MQW_TOOL_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(mqw PRIVATE mqwire-uv-static PkgConfig::JANSSON PkgConfig::LIBEDIT)
 endif()
 
 # Examples link the shared libraries, as a user's program does; that also shows that these are complete.
