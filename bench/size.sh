@@ -91,5 +91,6 @@ printf '%-42s %8d  mqw_conn_{%s}\n\n' "of the first, kept by a linker for" "$(se
     "${cross}nm" --defined-only $wanted | awk 'NF == 3 { print $3 }' | sort -u >"$objects/defined"
     "${cross}nm" --undefined-only $wanted | awk '$1 == "U" { print $2 }' | sort -u >"$objects/undefined"
 }
-comm -13 "$objects/defined" "$objects/undefined" | paste -s -d ' ' >"$objects/needed"
-printf 'needs from outside: %s\n' "$(cat "$objects/needed")"
+comm -13 "$objects/defined" "$objects/undefined" >"$objects/needed"
+printf 'needs of libc: %s\n' "$(grep -v '^mqw_' "$objects/needed" | paste -s -d ' ')"
+printf 'needs of what is not counted: %s\n' "$(grep '^mqw_' "$objects/needed" | paste -s -d ' ' | grep . || echo nothing)"
