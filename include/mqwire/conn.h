@@ -184,7 +184,8 @@ MQW_API int mqw_conn_recv(mqw_conn *conn, mqw_bytes *in, mqw_packet *out);
 
 /**
  * The same with handlers: takes all of `in`, unless a handler pauses or closes, and calls them. `handlers`
- * NULL: the connection's own. With an empty `in` it delivers what waits: errors of misuse, drain.
+ * NULL: the connection's own. With an empty `in` it delivers what waits: errors of misuse, drain. A dispatch
+ * or recv inside a handler ends the views of the packet that the handler was given.
  * @return 0, or the fault, of which the error handler heard. MQW_E_MISUSE: called inside handlers 127 deep.
  */
 MQW_API int mqw_conn_dispatch(mqw_conn *conn, mqw_bytes *in, const mqw_handlers *handlers, void *ctx);

@@ -321,7 +321,7 @@ typedef enum mqw_role {
     X(-9, E_BUSY, "refused: output is full")                                \
     X(-10, E_CLOSED, "connection is closed")                                \
     X(-11, E_TIMEOUT, "peer was silent too long")                           \
-    X(-12, E_END, "stream ended inside a packet")                           \
+    X(-12, E_END, "end of stream")                                          \
     X(-13, E_ADDRESS, "address is not understood")                          \
     X(-14, E_STREAM, "stream failed")                                       \
     X(-15, E_AGAIN, "nothing can be moved now")

@@ -37,6 +37,14 @@ mqw_conn *mqw_conn_new(mqw_role role, const mqw_conn_options *options)
     return conn;
 }
 
+void mqw__text_free(mqw_config *config, mqw__extra *extra)
+{
+    mqw__free(&config->allocator, extra->text, extra->text_cap);
+    mqw__config_let_go(config, extra->text_cap);
+    extra->text = NULL;
+    extra->text_cap = 0;
+}
+
 static void extra_free(mqw_config *config, mqw__extra *extra)
 {
     if (!extra)

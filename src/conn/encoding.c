@@ -178,14 +178,6 @@ static mqw_bytes part_of(const mqw_packet *packet, mqw_part part)
     }
 }
 
-void mqw__text_free(mqw_config *config, mqw__extra *extra)
-{
-    mqw__free(&config->allocator, extra->text, extra->text_cap);
-    mqw__config_let_go(config, extra->text_cap);
-    extra->text = NULL;
-    extra->text_cap = 0;
-}
-
 /* The text before is not needed any more. */
 static bool room_for_text(const mqw_conn *conn, mqw__extra *extra, size_t len)
 {

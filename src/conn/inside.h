@@ -164,7 +164,8 @@ struct mqw_conn {
 };
 
 /* conn.c */
-mqw__extra *mqw__conn_extra(mqw_conn *conn); /* NULL: no memory */
+void mqw__text_free(mqw_config *config, mqw__extra *extra); /* what mqw_text_of made */
+mqw__extra *mqw__conn_extra(mqw_conn *conn);                /* NULL: no memory */
 int mqw__conn_fault(mqw_conn *conn, const mqw_error *error);
 /* The same for a rule that was broken; `code` 0: the one that belongs to the rule. */
 int mqw__conn_fault_in(mqw_conn *conn, mqw_rule rule, int code, unsigned type, uint64_t offset,
@@ -203,9 +204,6 @@ int mqw__stash_up_to(mqw_conn *conn, mqw_bytes *in, uint32_t want, uint32_t tota
 /* How much of the packet must be in the stash before something can be made of it; sets *head when its payload
  * is to come in pieces. Negative: fault. */
 int64_t mqw__input_wanted(const mqw_conn *conn, const mqw__header *header, uint32_t *head);
-
-/* encoding.c */
-void mqw__text_free(mqw_config *config, mqw__extra *extra);
 
 /* send.c */
 /* Queues a packet. `body`: the member of mqw_packet for the type. `shared`: its payload, or NULL. `typed`:

@@ -197,7 +197,7 @@ static void a_fault_that_waits(void **state)
     assert_int_equal(mqw_conn_end(server), MQW_E_END);
     hears("");
     assert_int_equal(give_nothing(server), MQW_E_END);
-    hears("error stream ended inside a packet STREAM_ENDED");
+    hears("error end of stream STREAM_ENDED");
     mqw_conn_free(server);
     server = listening(MQW_SERVER, &all, &anything);
     mqw_conn_fail(server, MQW_E_STREAM, MQW_RULE_NONE);
