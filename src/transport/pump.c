@@ -66,9 +66,7 @@ static bool deliver(mqw__link *link, mqw_bytes bytes)
 void mqw__pump_tell(mqw__link *link)
 {
     mqw_bytes nothing = {NULL, 0};
-    link->input = &nothing;
     (void)mqw_conn_dispatch(link->conn, &nothing, NULL, NULL);
-    link->input = NULL;
 }
 
 static void end_of_stream(mqw__link *link)

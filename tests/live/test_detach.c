@@ -124,6 +124,47 @@ static void catch_at_ping(side *end, const char *event, const mqw_packet *packet
     }
 }
 
+typedef struct paused_owner {
+    testbed *live;
+    bool adopted;
+} paused_owner;
+
+static void pause_then_change_owner(side *end, const char *event, const mqw_packet *packet)
+{
+    paused_owner *owner = end->more;
+    if (packet && packet->type == MQW_PINGREQ && end->heard[MQW_PINGREQ] == 1)
+        mqw_conn_pause(end->conn);
+    if (strcmp(event, "error") != 0)
+        return;
+    mqw_detached detached;
+    assert_int_equal(mqw_conn_detach(end->conn, &detached), 0);
+    assert_int_equal(detached.input_len, 4);
+    assert_int_equal(mqw_conn_adopt(end->conn, &owner->live->loop, &detached, &quick, NULL, NULL), 0);
+    owner->adopted = true;
+}
+
+// What was kept because of a pause goes along, also when the handler that detaches was told of something
+// else.
+static void test_while_paused_inside_the_error_handler(void **state)
+{
+    (void)state;
+    testbed live;
+    paused_owner owner = {.live = &live};
+    side end = {.act = pause_then_change_owner, .more = &owner};
+    live_start(&live);
+    int fd = side_on_socket(&end, &live, MQW_SERVER, NULL, &quick);
+    assert_int_equal(send(fd, connect_image, CONNECT_LEN, MSG_NOSIGNAL), CONNECT_LEN);
+    live_until(&live, end.heard[MQW_CONNECT]);
+    assert_int_equal(send(fd, "\xc0\0\xc0\0\xc0\0", 6, MSG_NOSIGNAL), 6);
+    live_until(&live, mqw_conn_paused(end.conn));
+    assert_int_equal(mqw_conn_set_encoding(end.conn, (mqw_encoding)99), MQW_E_MISUSE);
+    live_until(&live, owner.adopted);
+    mqw_conn_resume(end.conn);
+    live_until(&live, end.heard[MQW_PINGREQ] == 3);
+    plain_close(fd);
+    live_end(&live);
+}
+
 // Inside a handler, in the midst of a chunk: the rest of the chunk is the new owner's.
 static void test_inside_a_handler(void **state)
 {
@@ -358,10 +399,15 @@ static void test_two_loops_by_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_at_each_byte),       cmocka_unit_test(test_with_output),
-        cmocka_unit_test(test_while_paused),       cmocka_unit_test(test_inside_a_handler),
-        cmocka_unit_test(test_nobody_adopts),      cmocka_unit_test(test_the_descriptor),
-        cmocka_unit_test(test_to_other_threads),   cmocka_unit_test(test_a_loop_that_ends_in_another_thread),
+        cmocka_unit_test(test_at_each_byte),
+        cmocka_unit_test(test_with_output),
+        cmocka_unit_test(test_while_paused),
+        cmocka_unit_test(test_while_paused_inside_the_error_handler),
+        cmocka_unit_test(test_inside_a_handler),
+        cmocka_unit_test(test_nobody_adopts),
+        cmocka_unit_test(test_the_descriptor),
+        cmocka_unit_test(test_to_other_threads),
+        cmocka_unit_test(test_a_loop_that_ends_in_another_thread),
         cmocka_unit_test(test_two_loops_by_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
