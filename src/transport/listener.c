@@ -115,7 +115,7 @@ static int bind_one(const mqw__listener *listener, const struct sockaddr *name, 
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (name->sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    if (listener->options.reuse_port)
+    if (listener->options.reuse_port && !failed)
         failed = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0;
     if (!failed && !bind(fd, name, len) && !listen(fd, listener->options.backlog))
         return fd;
