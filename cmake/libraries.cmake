@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# libmqwire (floors 1 to 4, libc only) and libmqwire-uv (floor 5, libuv), each static and shared.
+# libmqwire (floors 1 to 4, libc only), libmqwire-uv (streams and client: libuv, OpenSSL, wslay) and
+# libmqwire-sqlite (records on disk), each static and shared.
 
 # Compiles the sources of some rooms once and makes NAME (shared) and NAME-static of them, which an
 # installed package calls mqwire::EXPORT and mqwire::EXPORT-static. What else is given is linked to both.
@@ -34,12 +35,26 @@ endfunction()
 mqw_library(mqwire mqwire "base;wire;session;conn")
 set_target_properties(mqwire-objects PROPERTIES C_EXTENSIONS OFF) # C11 and nothing of the system
 
+# Links a library of ours to a lower one, static to static and shared to shared.
+function(mqw_on name lower)
+  target_link_libraries(${name}-static PUBLIC ${lower}-static)
+  if(TARGET ${name})
+    target_link_libraries(${name} PUBLIC ${lower})
+  endif()
+endfunction()
+
 if(MQW_BUILD_UV)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
-  mqw_library(mqwire-uv uv "transport" PkgConfig::LIBUV)
-  target_link_libraries(mqwire-uv-static PUBLIC mqwire-static)
-  if(TARGET mqwire-uv)
-    target_link_libraries(mqwire-uv PUBLIC mqwire)
-  endif()
+  pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libssl>=3 libcrypto>=3)
+  find_library(MQW_WSLAY wslay REQUIRED)
+  mqw_library(mqwire-uv uv "transport;store;client" PkgConfig::LIBUV PkgConfig::OPENSSL ${MQW_WSLAY})
+  mqw_on(mqwire-uv mqwire)
+endif()
+
+if(MQW_BUILD_UV AND MQW_BUILD_SQLITE AND EXISTS "${PROJECT_SOURCE_DIR}/src/store/sqlite")
+  pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+  mqw_library(mqwire-sqlite sqlite "store/sqlite" PkgConfig::SQLITE)
+  target_link_libraries(mqwire-sqlite-objects PRIVATE PkgConfig::LIBUV)
+  mqw_on(mqwire-sqlite mqwire-uv)
 endif()

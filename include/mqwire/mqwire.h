@@ -9,6 +9,7 @@
 #include "codec.h"
 #include "conn.h"
 #include "packet.h"
+#include "session.h"
 #include "spec.h"
 
 #endif

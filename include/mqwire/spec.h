@@ -324,7 +324,9 @@ typedef enum mqw_role {
     X(-12, E_END, "end of stream")                                          \
     X(-13, E_ADDRESS, "address is not understood")                          \
     X(-14, E_STREAM, "stream failed")                                       \
-    X(-15, E_AGAIN, "nothing can be moved now")
+    X(-15, E_AGAIN, "nothing can be moved now")                             \
+    X(-16, E_FULL, "refused: the queue is full")                            \
+    X(-17, E_EXPIRED, "message expired before it was sent")
 
 /** Packet types, as they stand in the fixed header. */
 typedef enum mqw_packet_type {

@@ -21,6 +21,8 @@
 #include <uv.h>
 
 #include "conn.h"
+#include "tls.h"
+#include "websocket.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,6 +80,14 @@ MQW_API int mqw_stream_pair(mqw_stream *ends[2], uv_loop_t *loop);
 /** Closes a stream that no connection has. NULL is fine. */
 MQW_API void mqw_stream_close(mqw_stream *stream);
 
+/** Puts TLS on top of a stream that no connection has yet. `host`: what a client verifies; NULL: tls's
+ * server_name. 0, MQW_E_MISUSE (role differs from that of `tls`, or no name to verify) or MQW_E_NO_MEMORY. */
+MQW_API int mqw_stream_tls(mqw_stream *stream, mqw_tls *tls, const char *host);
+/** Puts a WebSocket on top of a stream that no connection has yet. `host`: for a client's Host header. 0,
+ * MQW_E_MISUSE or MQW_E_NO_MEMORY. */
+MQW_API int mqw_stream_websocket(mqw_stream *stream, mqw_role role, const char *host,
+                                 const mqw_websocket_options *options);
+
 /** Facts of a stream. Texts are empty when they do not apply. */
 typedef struct mqw_stream_facts {
     size_t size; /**< Set it to sizeof(mqw_stream_facts) before the call; 0: the first layout. */
@@ -92,6 +102,12 @@ typedef struct mqw_stream_facts {
     char tls_subject[256];  /**< Subject of the peer's certificate. */
     char tls_alpn[32];      /**< Protocol agreed by ALPN. */
     char tls_sni[256];      /**< Host name that the client asked for. */
+    char tls_error[160];  /**< What is wrong with the peer's certificate, in words, also when it was taken all
+                             the same. */
+    bool tls_resumed;     /**< An earlier session was resumed. */
+    char ws_protocol[32]; /**< WebSocket subprotocol; empty: no WebSocket, or none was agreed. */
+    char ws_path[256];    /**< Path of the request. */
+    char ws_origin[256];  /**< Its Origin. */
 } mqw_stream_facts;
 
 /** Fills in what is known of a stream. 0, or MQW_E_MISUSE with NULL. */
@@ -124,15 +140,24 @@ typedef struct mqw_open_options {
     /** Listeners: more wait in the backlog; 0: no limit but the system's. */
     uint32_t max_connections;
     uint32_t unix_mode; /**< Listeners on Unix sockets: permissions of the path; 0: 0600. */
+    /** For mqtts, ssl, tls and wss addresses, and for those without a scheme or without a host (`host`,
+     * `unix:`, `fd:` …). One reference is kept as long as needed. NULL: clients verify against the system's
+     * store; a listener needs it. */
+    mqw_tls *tls;
+    /** For ws and wss addresses, and for `unix:`, `fd:` … which get a WebSocket when it is set. Copied. */
+    const mqw_websocket_options *websocket;
+    /** Outgoing TCP goes through `http://[user:password@]host:port` (CONNECT), `socks5://…` (names looked up
+     * by the proxy) or `socks5h://…`, the same. Copied. NULL: direct. */
+    const char *proxy;
 } mqw_open_options;
 
 /**
  * Opens a client-side connection. No MQTT packet is sent by itself; what is sent before `connected` waits.
  * Addresses: `mqtt://host:port`, `tcp://host:port` (default localhost, 1883; IPv6 in brackets),
  * `host:port`, `host`, `unix:/path`, `fd:N`, `fd:IN,OUT`, `stdio:`, `pipe:IN_PATH,OUT_PATH` (named pipes),
- * `tty:/dev/…[,BAUD]`. `mqtts://`, `ssl://`, `ws://` and `wss://` are known and MQW_E_REFUSED until their
- * layers are built in. Named pipes wait until somebody reads from OUT_PATH. After mqw_conn_close what was
- * sent before still connects and leaves, within close_timeout.
+ * `tty:/dev/…[,BAUD]`; with TLS `mqtts://`, `ssl://`, `tls://` (8883); through WebSocket
+ * `ws://host:port/path` (80) and, with TLS, `wss://` (443). Named pipes wait until somebody reads from
+ * OUT_PATH. After mqw_conn_close what was sent before still connects and leaves, within close_timeout.
  * @return 0 with *out, or MQW_E_ADDRESS, MQW_E_NO_MEMORY, MQW_E_STREAM with errno …; what fails later comes
  *         to the error handler as MQW_E_STREAM, and mqw_conn_stream_error says why.
  */

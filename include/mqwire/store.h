@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/**
+ * @file store.h
+ * Records that outlive the process: keys and values of bytes, changed in batches that are whole or not at
+ * all.
+ *
+ * mqw_store_put and mqw_store_delete add to the batch of this turn; mqw_store_commit asks to be told when all
+ * of it is on disk. Batches are committed in order; all that is asked for while one is being written shares
+ * the next. A store belongs to the thread of its loop; what blocks is done by a thread of the store's own.
+ *
+ * mqw_store_memory is here, mqw_store_sqlite in libmqwire-sqlite, and mqw_store_custom takes one of the
+ * program's own.
+ */
+#ifndef MQWIRE_STORE_H
+#define MQWIRE_STORE_H
+
+#include <uv.h>
+
+#include "packet.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A set of records, in order of their keys (bytes compared as unsigned). */
+typedef struct mqw_store mqw_store;
+
+/** A batch is on disk (result 0), or failed and will never be (MQW_E_STREAM, MQW_E_NO_MEMORY; mqw_store_error
+ * says why). Called on the loop, never inside mqw_store_commit. */
+typedef void mqw_store_done(mqw_store *store, int result, void *ctx);
+/** A record; views live until it returns. Returns 0 to go on, else the value that mqw_store_read then gives.
+ */
+typedef int mqw_store_each(mqw_bytes key, mqw_bytes value, void *ctx);
+
+enum { MQW_STORE_MAX_KEY = 1024 /**< Longest key. */ };
+
+/** Records in memory, gone with the process: for tests, and where sessions need not outlive it. 0 or
+ * MQW_E_NO_MEMORY. */
+MQW_API int mqw_store_memory(mqw_store **out, uv_loop_t *loop);
+
+/** Zero is the default of every field. */
+typedef struct mqw_sqlite_options {
+    size_t size;          /**< sizeof(mqw_sqlite_options); 0: the first layout. */
+    const char *vfs;      /**< SQLite's name of the file system; NULL: its default. */
+    uint64_t max_pending; /**< Bytes of changes not yet on disk; above it mqw_store_put is MQW_E_BUSY. Default
+                             64 MiB. */
+    uint32_t busy_timeout; /**< Milliseconds to wait for another process at opening; default 0. */
+} mqw_sqlite_options;
+
+/** Records in an SQLite file (WAL, synchronous=FULL), made when it is not there, mode 0600. In
+ * libmqwire-sqlite. One process at a time. 0, MQW_E_NO_MEMORY, or MQW_E_STREAM: `why` (may be NULL) gets a
+ * sentence. */
+MQW_API int mqw_store_sqlite(mqw_store **out, uv_loop_t *loop, const char *path,
+                             const mqw_sqlite_options *options, char *why, size_t cap);
+
+/** A store of the program's own, as a table of functions on the thread of the loop. */
+typedef struct mqw_store_ops {
+    size_t size; /**< sizeof(mqw_store_ops); 0: the first layout. */
+    int (*put)(void *self, mqw_bytes key, mqw_bytes value); /**< See mqw_store_put. */
+    int (*remove)(void *self, mqw_bytes key, bool prefix); /**< See mqw_store_delete, mqw_store_delete_all. */
+    /** See mqw_store_commit: calls done(store, result, ctx) later. */
+    int (*commit)(void *self, mqw_store *store, mqw_store_done *done, void *ctx);
+    int (*read)(void *self, mqw_bytes prefix, mqw_store_each *each, void *ctx); /**< See mqw_store_read. */
+    const char *(*error)(void *self);                                           /**< See mqw_store_error. */
+    /** See mqw_store_close: calls mqw_store_closed at the end. */
+    void (*close)(void *self, mqw_store *store);
+} mqw_store_ops;
+/** Makes a store of it; `ops` is copied. 0, MQW_E_MISUSE or MQW_E_NO_MEMORY. */
+MQW_API int mqw_store_custom(mqw_store **out, uv_loop_t *loop, const mqw_store_ops *ops, void *self);
+/** For stores of the program's own: close is done; `closed` is heard and the store freed. */
+MQW_API void mqw_store_closed(mqw_store *store);
+/** The program's own of mqw_store_custom. */
+MQW_API void *mqw_store_self(const mqw_store *store);
+/** The loop that the store belongs to. */
+MQW_API uv_loop_t *mqw_store_loop(const mqw_store *store);
+
+/** Sets a record in the batch; both are copied. 0, MQW_E_BUSY (too much is not yet on disk), MQW_E_NO_MEMORY,
+ * MQW_E_MISUSE (empty key or a longer one than MQW_STORE_MAX_KEY), or MQW_E_STREAM after a failure. */
+MQW_API int mqw_store_put(mqw_store *store, mqw_bytes key, mqw_bytes value);
+/** Deletes a record in the batch; it need not be there. Results as mqw_store_put, never MQW_E_BUSY. */
+MQW_API int mqw_store_delete(mqw_store *store, mqw_bytes key);
+/** Deletes all records whose keys begin with `prefix`. */
+MQW_API int mqw_store_delete_all(mqw_store *store, mqw_bytes prefix);
+/** Tells when everything so far is on disk. `done` may be NULL. Nothing changed since: it is told on a later
+ * turn all the same. 0 or MQW_E_NO_MEMORY. */
+MQW_API int mqw_store_commit(mqw_store *store, mqw_store_done *done, void *ctx);
+/** Gives all records whose keys begin with `prefix`, in order, changes of the batch included. Blocks: for
+ * starting up. 0, what `each` returned, or MQW_E_STREAM. */
+MQW_API int mqw_store_read(mqw_store *store, mqw_bytes prefix, mqw_store_each *each, void *ctx);
+/** Why the store failed, in words; "" when it did not. */
+MQW_API const char *mqw_store_error(const mqw_store *store);
+/** Commits what is left, then closes; commits still under way are told first. `closed` (may be NULL) is heard
+ * on the loop, the store is freed after it. */
+MQW_API void mqw_store_close(mqw_store *store, void (*closed)(void *ctx), void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
