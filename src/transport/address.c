@@ -12,7 +12,7 @@
 
 #include "mqwire/transport.h"
 
-enum { DEFAULT_PORT = 1883, FD_MAX = 1 << 30, BAUD_MAX = 100000000 };
+enum { FD_MAX = 1 << 30, BAUD_MAX = 100000000 };
 
 // A number of digits only, at most `max`. False when there is none, or something else beside it.
 static bool read_number(const char *text, size_t len, unsigned max, unsigned *out)
@@ -40,45 +40,81 @@ static bool copy(char *out, size_t cap, const char *text, size_t len)
     return true;
 }
 
-static bool host_is_sound(const char *text, size_t len)
+// Neither blanks, nor what a terminal or a protocol of lines could stumble over, nor any of `others`.
+static bool is_sound(const char *text, size_t len, const char *others)
 {
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7F || strchr("/?#@[]:\\", text[i]))
+        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7F || strchr(others, text[i]))
             return false;
+    return true;
+}
+
+static bool is_ascii(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] > 0x7F)
+            return false;
+    return true;
+}
+
+static int digit_of(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+// Resolves %XX. A NUL could not be told from the end.
+static bool decode(char *out, size_t cap, const char *text, size_t len)
+{
+    size_t to = 0;
+    if (!is_sound(text, len, ""))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        int byte = (unsigned char)text[i];
+        if (byte == '%') {
+            int high = i + 2 < len ? digit_of(text[i + 1]) : -1;
+            int low = high >= 0 ? digit_of(text[i + 2]) : -1;
+            byte = low >= 0 ? high << 4 | low : 0;
+            i += 2;
+        }
+        if (byte == 0 || to + 1 >= cap)
+            return false;
+        out[to++] = (char)byte;
+    }
+    out[to] = '\0';
     return true;
 }
 
 static bool read_port(mqw__address *out, const char *text, size_t len)
 {
-    unsigned port = DEFAULT_PORT;
+    unsigned port = out->port;
     if (len > 0 && (text[0] != ':' || !read_number(text + 1, len - 1, UINT16_MAX, &port)))
         return false;
+    out->any_port = len == 0;
     out->port = (uint16_t)port;
     return true;
 }
 
-// host, host:port, [v6], [v6]:port, each with one slash behind it; an empty host is localhost.
-static bool read_tcp(mqw__address *out, const char *text)
+// host, host:port, [v6], [v6]:port; an empty host is localhost.
+static bool read_host(mqw__address *out, const char *text, size_t len)
 {
-    size_t len = strlen(text);
-    if (len > 0 && text[len - 1] == '/')
-        len--;
     const char *host = text;
     size_t host_len = 0;
     size_t behind = 0;
     if (len > 0 && text[0] == '[') {
         const char *end = memchr(text, ']', len);
-        if (!end || end == text + 1 || memchr(text + 1, '[', (size_t)(end - text - 1)))
+        if (!end || end == text + 1)
             return false;
         host = text + 1;
         host_len = (size_t)(end - host);
         behind = host_len + 2;
-        if (strcspn(host, " \t/?#@\\") < host_len)
+        if (!is_sound(host, host_len, "/?#@\\["))
             return false;
     } else {
         const char *colon = memchr(text, ':', len);
         host_len = behind = colon ? (size_t)(colon - text) : len;
-        if (!host_is_sound(host, host_len))
+        if (!is_sound(host, host_len, "/?#@[]:\\"))
             return false;
     }
     if (host_len == 0) {
@@ -86,6 +122,37 @@ static bool read_tcp(mqw__address *out, const char *text)
         host_len = strlen(host);
     }
     return copy(out->host, sizeof out->host, host, host_len) && read_port(out, text + behind, len - behind);
+}
+
+// A path belongs to a WebSocket; else there is nothing behind the host but a slash, perhaps.
+static bool read_behind(mqw__address *out, const char *text)
+{
+    size_t len = strlen(text);
+    if (len == 0 || !out->websocket)
+        return len == 0 || strcmp(text, "/") == 0;
+    return text[0] == '/' && is_sound(text, len, "#") && is_ascii(text, len) &&
+           copy(out->path, sizeof out->path, text, len);
+}
+
+static bool read_place(mqw__address *out, const char *text)
+{
+    size_t len = strcspn(text, "/?#");
+    return read_host(out, text, len) && read_behind(out, text + len);
+}
+
+// Behind a scheme a user's name and password may stand in front of the host.
+static bool read_url(mqw__address *out, const char *text)
+{
+    const char *at = memrchr(text, '@', strcspn(text, "/?#"));
+    if (!at)
+        return read_place(out, text);
+    const char *colon = memchr(text, ':', (size_t)(at - text));
+    size_t user = colon ? (size_t)(colon - text) : (size_t)(at - text);
+    out->has_user = true;
+    out->has_password = colon != NULL;
+    if (colon && !decode(out->password, sizeof out->password, colon + 1, (size_t)(at - colon - 1)))
+        return false;
+    return decode(out->user, sizeof out->user, text, user) && read_place(out, at + 1);
 }
 
 static bool read_unix(mqw__address *out, const char *text)
@@ -131,31 +198,53 @@ static bool read_tty(mqw__address *out, const char *text)
     return copy(out->path, sizeof out->path, text, len);
 }
 
-// A scheme without a reader is known, but its layers are not built in.
 static const struct {
     const char *prefix;
-    mqw__address_kind kind;
     bool (*read)(mqw__address *out, const char *text);
+    mqw__address what; /**< What the scheme says by itself. */
 } schemes[] = {
-    {"mqtt://", MQW__TCP, read_tcp}, {"tcp://", MQW__TCP, read_tcp},  {"unix:", MQW__UNIX, read_unix},
-    {"fd:", MQW__FD, read_fd},       {"stdio:", MQW__FD, read_stdio}, {"pipe:", MQW__PIPE, read_pipe},
-    {"tty:", MQW__TTY, read_tty},    {"mqtts://", MQW__TCP, NULL},    {"ssl://", MQW__TCP, NULL},
-    {"ws://", MQW__TCP, NULL},       {"wss://", MQW__TCP, NULL},
+    {"mqtt://", read_url, {.kind = MQW__TCP, .port = MQW__PORT, .plain = true}},
+    {"tcp://", read_url, {.kind = MQW__TCP, .port = MQW__PORT, .plain = true}},
+    {"mqtts://", read_url, {.kind = MQW__TCP, .port = MQW__PORT_TLS, .tls = true}},
+    {"ssl://", read_url, {.kind = MQW__TCP, .port = MQW__PORT_TLS, .tls = true}},
+    {"tls://", read_url, {.kind = MQW__TCP, .port = MQW__PORT_TLS, .tls = true}},
+    {"ws://", read_url, {.kind = MQW__TCP, .port = 80, .plain = true, .websocket = true}},
+    {"wss://", read_url, {.kind = MQW__TCP, .port = 443, .tls = true, .websocket = true}},
+    {"unix:", read_unix, {.kind = MQW__UNIX}},
+    {"fd:", read_fd, {.kind = MQW__FD}},
+    {"stdio:", read_stdio, {.kind = MQW__FD}},
+    {"pipe:", read_pipe, {.kind = MQW__PIPE}},
+    {"tty:", read_tty, {.kind = MQW__TTY}},
+    {"http://", read_url, {.kind = MQW__TCP, .port = 80, .proxy = MQW__HTTP_CONNECT}},
+    {"socks5://", read_url, {.kind = MQW__TCP, .port = 1080, .proxy = MQW__SOCKS5}},
+    {"socks5h://", read_url, {.kind = MQW__TCP, .port = 1080, .proxy = MQW__SOCKS5}},
 };
 
-int mqw__address_read(mqw__address *out, const char *text)
+static int read_any(mqw__address *out, const char *text)
 {
-    memset(out, 0, sizeof *out);
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         size_t len = strlen(schemes[i].prefix);
         if (strncasecmp(text, schemes[i].prefix, len) != 0)
             continue;
-        out->kind = schemes[i].kind;
-        if (!schemes[i].read)
-            return MQW_E_REFUSED;
+        *out = schemes[i].what;
         return schemes[i].read(out, text + len) ? 0 : MQW_E_ADDRESS;
     }
-    return *text && read_tcp(out, text) ? 0 : MQW_E_ADDRESS;
+    memset(out, 0, sizeof *out);
+    out->port = MQW__PORT;
+    return *text && read_place(out, text) ? 0 : MQW_E_ADDRESS;
+}
+
+int mqw__address_read(mqw__address *out, const char *text)
+{
+    int result = read_any(out, text);
+    return result == 0 && out->proxy ? MQW_E_ADDRESS : result;
+}
+
+int mqw__address_read_proxy(mqw__address *out, const char *text)
+{
+    int result = read_any(out, text);
+    bool usable = result == 0 && out->proxy && out->port > 0 && strcmp(out->host, "*") != 0;
+    return usable ? 0 : MQW_E_ADDRESS;
 }
 
 static void show_unix(char *out, size_t cap, const struct sockaddr *name, socklen_t len)
