@@ -4,9 +4,16 @@
  * Records that outlive the process: keys and values of bytes, changed in batches that are whole or not at
  * all.
  *
- * mqw_store_put and mqw_store_delete add to the batch of this turn; mqw_store_commit asks to be told when all
- * of it is on disk. Batches are committed in order; all that is asked for while one is being written shares
- * the next. A store belongs to the thread of its loop; what blocks is done by a thread of the store's own.
+ * mqw_store_put and mqw_store_delete add to the batch of this turn: what one callback of the loop changes is
+ * never divided. mqw_store_commit asks to be told when all of it is on disk. Batches are committed in order;
+ * all that is asked for while one is being written shares the next. A change that nobody asked to commit is
+ * written on one of the next turns all the same; it is lost when the loop does not run any more and the store
+ * is not closed.
+ *
+ * A store belongs to the thread of its loop; what blocks is done by a thread of the store's own. It keeps the
+ * loop running only while somebody waits for a commit or for its closing. Every call is legal in every
+ * callback of the store and of mqw_store_read, closing included; after mqw_store_close they give
+ * MQW_E_CLOSED.
  *
  * mqw_store_memory is here, mqw_store_sqlite in libmqwire-sqlite, and mqw_store_custom takes one of the
  * program's own.
@@ -26,13 +33,16 @@ extern "C" {
 typedef struct mqw_store mqw_store;
 
 /** A batch is on disk (result 0), or failed and will never be (MQW_E_STREAM, MQW_E_NO_MEMORY; mqw_store_error
- * says why). Called on the loop, never inside mqw_store_commit. */
+ * says why). Called by the loop, never inside a call of the store. */
 typedef void mqw_store_done(mqw_store *store, int result, void *ctx);
 /** A record; views live until it returns. Returns 0 to go on, else the value that mqw_store_read then gives.
  */
 typedef int mqw_store_each(mqw_bytes key, mqw_bytes value, void *ctx);
 
-enum { MQW_STORE_MAX_KEY = 1024 /**< Longest key. */ };
+enum {
+    MQW_STORE_MAX_KEY = 1024,        /**< Longest key. */
+    MQW_STORE_MAX_VALUE = 0x20000000 /**< Longest value: 512 MiB, more than any packet. */
+};
 
 /** Records in memory, gone with the process: for tests, and where sessions need not outlive it. 0 or
  * MQW_E_NO_MEMORY. */
@@ -62,10 +72,11 @@ typedef struct mqw_store_ops {
     int (*commit)(void *self, mqw_store *store, mqw_store_done *done, void *ctx);
     int (*read)(void *self, mqw_bytes prefix, mqw_store_each *each, void *ctx); /**< See mqw_store_read. */
     const char *(*error)(void *self);                                           /**< See mqw_store_error. */
-    /** See mqw_store_close: calls mqw_store_closed at the end. */
+    /** See mqw_store_close: calls mqw_store_closed later, when all commits are told. */
     void (*close)(void *self, mqw_store *store);
 } mqw_store_ops;
-/** Makes a store of it; `ops` is copied. 0, MQW_E_MISUSE or MQW_E_NO_MEMORY. */
+/** Makes a store of it; `ops` is copied; `error` may be NULL, the others not. 0, MQW_E_MISUSE or
+ * MQW_E_NO_MEMORY. */
 MQW_API int mqw_store_custom(mqw_store **out, uv_loop_t *loop, const mqw_store_ops *ops, void *self);
 /** For stores of the program's own: close is done; `closed` is heard and the store freed. */
 MQW_API void mqw_store_closed(mqw_store *store);
@@ -75,22 +86,25 @@ MQW_API void *mqw_store_self(const mqw_store *store);
 MQW_API uv_loop_t *mqw_store_loop(const mqw_store *store);
 
 /** Sets a record in the batch; both are copied. 0, MQW_E_BUSY (too much is not yet on disk), MQW_E_NO_MEMORY,
- * MQW_E_MISUSE (empty key or a longer one than MQW_STORE_MAX_KEY), or MQW_E_STREAM after a failure. */
+ * MQW_E_TOO_LARGE (value), MQW_E_MISUSE (empty key or a longer one than MQW_STORE_MAX_KEY), or MQW_E_STREAM
+ * after a failure. */
 MQW_API int mqw_store_put(mqw_store *store, mqw_bytes key, mqw_bytes value);
 /** Deletes a record in the batch; it need not be there. Results as mqw_store_put, never MQW_E_BUSY. */
 MQW_API int mqw_store_delete(mqw_store *store, mqw_bytes key);
-/** Deletes all records whose keys begin with `prefix`. */
+/** Deletes all records whose keys begin with `prefix`; all there are when it is empty. Results as
+ * mqw_store_delete. */
 MQW_API int mqw_store_delete_all(mqw_store *store, mqw_bytes prefix);
 /** Tells when everything so far is on disk. `done` may be NULL. Nothing changed since: it is told on a later
  * turn all the same. 0 or MQW_E_NO_MEMORY. */
 MQW_API int mqw_store_commit(mqw_store *store, mqw_store_done *done, void *ctx);
 /** Gives all records whose keys begin with `prefix`, in order, changes of the batch included. Blocks: for
- * starting up. 0, what `each` returned, or MQW_E_STREAM. */
+ * starting up. Whether a read sees what its own `each` changes is not said. 0, what `each` returned,
+ * MQW_E_STREAM or MQW_E_NO_MEMORY. */
 MQW_API int mqw_store_read(mqw_store *store, mqw_bytes prefix, mqw_store_each *each, void *ctx);
 /** Why the store failed, in words; "" when it did not. */
 MQW_API const char *mqw_store_error(const mqw_store *store);
 /** Commits what is left, then closes; commits still under way are told first. `closed` (may be NULL) is heard
- * on the loop, the store is freed after it. */
+ * from the loop, never inside this call; the store is freed after it. Closing a second time does nothing. */
 MQW_API void mqw_store_close(mqw_store *store, void (*closed)(void *ctx), void *ctx);
 
 #ifdef __cplusplus
