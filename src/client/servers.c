@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "mqwire/spec.h"
+#include "mqwire/codec.h"
 #include "transport/address.h"
 #include "transport/alloc.h"
 
