@@ -176,9 +176,10 @@ static mqw__node *node_of(mqw__routes *routes, mqw_text filter, bool make)
     return node;
 }
 
-int mqw__routes_set(mqw__routes *routes, mqw_text filter, mqw_message_handler *handler, void *ctx)
+int mqw__routes_set(mqw__routes *routes, const char *text, mqw_message_handler *handler, void *ctx)
 {
     mqw_text group;
+    mqw_text filter = {text, text ? strlen(text) : 0};
     if (mqw_filter_check(filter, MQW_5_0) != 0)
         return MQW_E_MISUSE;
     (void)mqw_share_split(filter, &group, &filter);
@@ -194,7 +195,7 @@ int mqw__routes_set(mqw__routes *routes, mqw_text filter, mqw_message_handler *h
     return 0;
 }
 
-void mqw__routes_clear(mqw__routes *routes)
+void mqw__routes_free(mqw__routes *routes)
 {
     for (uint32_t i = 0; i < routes->size; i++)
         for (mqw__node *node = routes->buckets[i], *next; node; node = next) {
@@ -215,9 +216,10 @@ typedef struct walk {
     mqw_text topic;
     mqw__node *node;
     size_t at; // where the level below the node begins; behind the end: there is none
-    bool (*call)(void *self, mqw_message_handler *handler, void *ctx);
-    void *self;
-    uint32_t called;
+    mqw_client *client;
+    const mqw_publish *publish;
+    mqw_token token;
+    bool told;
 } walk;
 
 // A wildcard in the first level does not match a topic that begins with $ (MQTT-4.7.2-1).
@@ -226,20 +228,21 @@ static bool takes_wildcards(const walk *w)
     return w->node->parent || w->topic.data[0] != '$';
 }
 
-static bool tell(walk *w, const route *to)
+static void tell(walk *w, const route *to)
 {
     if (!to->handler)
-        return true;
-    w->called++;
-    return w->call(w->self, to->handler, to->ctx);
+        return;
+    w->told = true;
+    to->handler(w->client, w->publish, w->token, to->ctx);
 }
 
-// Calls what ends at this node. False: no more of it.
-static bool visit(walk *w)
+// Calls what ends at this node.
+static void visit(walk *w)
 {
-    if (takes_wildcards(w) && !tell(w, &w->node->below))
-        return false;
-    return w->at <= w->topic.len || tell(w, &w->node->here);
+    if (takes_wildcards(w))
+        tell(w, &w->node->below);
+    if (w->at > w->topic.len)
+        tell(w, &w->node->here);
 }
 
 static bool step_to(walk *w, mqw__node *child)
@@ -279,16 +282,18 @@ static bool go_on(walk *w)
     return false;
 }
 
-uint32_t mqw__routes_walk(mqw__routes *routes, mqw_text topic,
-                          bool (*call)(void *self, mqw_message_handler *handler, void *ctx), void *self)
+bool mqw__routes_call(mqw__routes *routes, mqw_client *client, const mqw_publish *publish, mqw_token token)
 {
-    walk w = {.routes = routes, .topic = topic, .node = routes->root, .call = call, .self = self};
-    if (routes->count == 0 || topic.len == 0)
-        return 0;
+    walk w = {.routes = routes, .topic = publish->topic, .node = routes->root, .client = client};
+    w.publish = publish;
+    w.token = token;
+    if (routes->count == 0 || w.topic.len == 0)
+        return false;
     routes->walking++;
-    while (visit(&w) && (go_down(&w) || go_on(&w)))
-        continue;
+    do
+        visit(&w);
+    while (go_down(&w) || go_on(&w));
     if (--routes->walking == 0)
         tidy_all(routes);
-    return w.called;
+    return w.told;
 }

@@ -22,14 +22,13 @@ typedef struct mqw__routes {
 } mqw__routes;
 
 /** Sets the handler of a filter; NULL removes it. 0, MQW_E_MISUSE (not a filter) or MQW_E_NO_MEMORY. */
-int mqw__routes_set(mqw__routes *routes, mqw_text filter, mqw_message_handler *handler, void *ctx);
+int mqw__routes_set(mqw__routes *routes, const char *filter, mqw_message_handler *handler, void *ctx);
 
-/** Calls `call` with each handler whose filter matches, while it returns true. Returns how often it was
- * called. `topic` must stay where it is until then. */
-uint32_t mqw__routes_walk(mqw__routes *routes, mqw_text topic,
-                          bool (*call)(void *self, mqw_message_handler *handler, void *ctx), void *self);
+/** Calls every handler whose filter matches the topic of *publish, which must stay until then. False: there
+ * is none. O(levels), and O(1) without any route. */
+bool mqw__routes_call(mqw__routes *routes, mqw_client *client, const mqw_publish *publish, mqw_token token);
 
-/** Frees what is in it. Not inside a walk. */
-void mqw__routes_clear(mqw__routes *routes);
+/** Frees what is in it. Not inside mqw__routes_call. */
+void mqw__routes_free(mqw__routes *routes);
 
 #endif

@@ -12,7 +12,7 @@
 #include "transport/address.h"
 #include "transport/alloc.h"
 
-enum { REFERENCE_MAX = 300 };
+enum { REFERENCE_MAX = 300, ADDRESS_MAX = 6000 };
 
 // --- addresses in parts ---
 
@@ -23,6 +23,11 @@ typedef struct parts {
     mqw_text host;
     mqw_text path;
 } parts;
+
+static mqw_text text_of(mqw_bytes bytes)
+{
+    return (mqw_text){(const char *)bytes.data, bytes.len};
+}
 
 static mqw_text text_between(const char *from, const char *to)
 {
@@ -74,54 +79,6 @@ static parts take_apart(mqw_text address)
 
 // --- one server ---
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// Decodes %-encoding to `out`. Returns the length, or -1: it is wrong.
-static ptrdiff_t decode_percent(char *out, mqw_text in)
-{
-    char *to = out;
-    for (size_t i = 0; i < in.len; i++) {
-        if (in.data[i] != '%') {
-            *to++ = in.data[i];
-            continue;
-        }
-        int high = i + 2 < in.len ? digit_of(in.data[i + 1]) : -1;
-        int low = high >= 0 ? digit_of(in.data[i + 2]) : -1;
-        if (low < 0)
-            return -1;
-        *to++ = (char)(high << 4 | low);
-        i += 2;
-    }
-    return to - out;
-}
-
-// Splits `user:password@` and decodes both behind the address. False when that is not to be understood.
-static bool read_user(mqw__server *server, char *room, mqw_text user)
-{
-    if (user.len == 0)
-        return true;
-    const char *end = user.data + user.len - 1;
-    const char *colon = find(user.data, end, ':');
-    ptrdiff_t len = decode_percent(room, text_between(user.data, colon));
-    if (len < 0)
-        return false;
-    server->has_username = len > 0;
-    server->username = (mqw_text){room, (size_t)len};
-    room += len;
-    if (colon == end)
-        return mqw_utf8_check(server->username) == 0;
-    len = decode_percent(room, text_between(colon + 1, end));
-    server->has_password = len >= 0;
-    server->password = (mqw_bytes){(const uint8_t *)room, len < 0 ? 0 : (size_t)len};
-    return len >= 0 && mqw_utf8_check(server->username) == 0;
-}
-
 static void free_server(mqw__server *server)
 {
     OPENSSL_cleanse(server, server->size);
@@ -135,48 +92,67 @@ static char *append(char *to, mqw_text text)
     return to + text.len;
 }
 
-static void copy_user(mqw__server *server, char *room, const mqw__server *from)
-{
-    server->has_username = from->has_username;
-    server->has_password = from->has_password;
-    server->username = (mqw_text){room, from->username.len};
-    room = append(room, from->username);
-    server->password = (mqw_bytes){(const uint8_t *)room, from->password.len};
-    append(room, (mqw_text){(const char *)from->password.data, from->password.len});
-}
+// Who logs in there.
+typedef struct user {
+    bool has_name;
+    bool has_password;
+    mqw_text name;
+    mqw_text password;
+} user;
 
-// Makes a server of parts, with the user of `like` unless that is NULL. 0 with *out, or an mqw_result.
-static int make(mqw__server **out, const parts *of, const mqw__server *like)
+// Makes a server. NULL: no memory.
+static mqw__server *make(const parts *of, const user *who)
 {
     size_t len = of->scheme.len + of->host.len + of->path.len + 1;
-    size_t size = sizeof(mqw__server) + len + (like ? like->username.len + like->password.len : of->user.len);
+    size_t size = sizeof(mqw__server) + len + who->name.len + who->password.len;
     mqw__server *server = mqw__uv_new(size);
     if (!server)
-        return MQW_E_NO_MEMORY;
+        return NULL;
     char *address = (char *)(server + 1);
-    append(append(append(address, of->scheme), of->host), of->path);
+    char *name = append(append(append(address, of->scheme), of->host), of->path) + 1;
+    char *password = append(name, who->name);
+    append(password, who->password);
     server->size = size;
     server->address = address;
-    mqw__address read;
-    int rc = mqw__address_read(&read, address);
-    if (like)
-        copy_user(server, address + len, like);
-    else if (rc >= 0 && !read_user(server, address + len, of->user))
-        rc = MQW_E_ADDRESS;
-    if (rc < 0)
-        free_server(server);
-    else
-        *out = server;
-    return rc < 0 ? rc : 0;
+    server->has_username = who->has_name;
+    server->has_password = who->has_password;
+    server->username = (mqw_text){name, who->name.len};
+    server->password = (mqw_bytes){(const uint8_t *)password, who->password.len};
+    return server;
 }
 
+// Whether an address of these parts is one, and who logs in there.
+static bool check(mqw__address *out, const parts *of)
+{
+    char whole[ADDRESS_MAX];
+    mqw_text of_all[] = {of->scheme, of->user, of->host, of->path};
+    char *to = whole;
+    if (of->scheme.len + of->user.len + of->host.len + of->path.len >= sizeof whole)
+        return false;
+    for (int i = 0; i < 4; i++)
+        to = append(to, of_all[i]);
+    *to = '\0';
+    bool sound = mqw__address_read(out, whole) == 0;
+    OPENSSL_cleanse(whole, sizeof whole);
+    return sound;
+}
+
+// Adds a server of parts, with the user of `like` unless that is NULL. 0 or an mqw_result.
 static int add(mqw__servers *servers, const parts *of, const mqw__server *like)
 {
-    if (servers->count == MQW__SERVERS_MAX)
+    mqw__address read;
+    if (servers->count == MQW__SERVERS_MAX || !check(&read, of))
         return MQW_E_ADDRESS;
-    int rc = make(&servers->at[servers->count], of, like);
-    servers->count += rc == 0;
-    return rc;
+    user who = {read.has_user, read.has_password, {read.user, strlen(read.user)}, {read.password, 0}};
+    who.password.len = strlen(read.password);
+    if (like)
+        who = (user){like->has_username, like->has_password, like->username, text_of(like->password)};
+    mqw__server *server = make(of, &who);
+    OPENSSL_cleanse(&read, sizeof read);
+    if (!server)
+        return MQW_E_NO_MEMORY;
+    servers->at[servers->count++] = server;
+    return 0;
 }
 
 // --- lists ---

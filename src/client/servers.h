@@ -27,9 +27,8 @@ typedef struct mqw__servers {
 
 /**
  * Reads a list of addresses, separated by spaces or commas (after `fd:`, `pipe:` and `tty:` by spaces only),
- * each perhaps with `user:password@` before its host, %-encoded. NULL or empty: localhost.
- * 0, MQW_E_ADDRESS (also more than MQW__SERVERS_MAX), MQW_E_REFUSED (a scheme that is not built in) or
- * MQW_E_NO_MEMORY; *out is empty then.
+ * each perhaps with `user:password@` behind its scheme, %-encoded. NULL or empty: localhost.
+ * 0, MQW_E_ADDRESS (also more than MQW__SERVERS_MAX) or MQW_E_NO_MEMORY; *out is empty then.
  */
 int mqw__servers_read(mqw__servers *out, const char *list);
 
