@@ -313,6 +313,10 @@ MQW_API int mqw_conn_written(mqw_conn *conn, size_t len);
  * max_output. */
 MQW_API void mqw_conn_holding(mqw_conn *conn, uint32_t bytes);
 
+/** Asks for the `drain` handler once what waits has fallen below low_water, also when it was never above
+ * high_water. Nothing waits: nothing happens. */
+MQW_API void mqw_conn_want_drain(mqw_conn *conn);
+
 /** Output that outlives its connection, for writers that are not finished when the connection is freed. */
 typedef struct mqw_output mqw_output;
 /** Takes all output out of the connection; its views stay where they are. NULL when there is none. */

@@ -179,6 +179,12 @@ int mqw_conn_written(mqw_conn *conn, size_t len)
     return has_drained(conn);
 }
 
+void mqw_conn_want_drain(mqw_conn *conn)
+{
+    if (mqw_conn_waiting(conn) > 0)
+        conn->flags |= MQW__ABOVE_HIGH;
+}
+
 void mqw_conn_holding(mqw_conn *conn, uint32_t bytes)
 {
     mqw__extra *extra = bytes || conn->extra ? mqw__conn_extra(conn) : NULL;

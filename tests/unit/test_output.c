@@ -566,10 +566,26 @@ static void taken_output(void **state)
     mqw_output_free(NULL);
 }
 
+// A link writes all that it can: who waits for the last byte asks for it, also below high_water.
+static void drain_can_be_asked_for(void **state)
+{
+    (void)state;
+    mqw_conn *server = opened(MQW_SERVER, 4, NULL);
+    mqw_conn_want_drain(server); // nothing waits, nothing is due
+    says(server, "PINGRESP");
+    assert_int_equal(mqw_conn_written(server, 2), 0);
+    says(server, "PINGRESP");
+    mqw_conn_want_drain(server);
+    assert_int_equal(mqw_conn_written(server, 1), 1);
+    assert_int_equal(mqw_conn_written(server, 1), 0);
+    mqw_conn_free(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_leave_in_order),
+        cmocka_unit_test(drain_can_be_asked_for),
         cmocka_unit_test(small_packets_lie_back_to_back),
         cmocka_unit_test(views_never_move_until_they_are_written),
         cmocka_unit_test(views_are_limited_by_max),
