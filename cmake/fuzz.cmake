@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Each fuzz/<name>.c twice: fuzz_<name> under libFuzzer, and replay_<name>, which feeds it files.
+# Each fuzz/<name>.c twice: fuzz_<name> under libFuzzer, and replay_<name>, which feeds it files. What a
+# fuzzer includes tells which library it is about; without that library it is left out.
 
 if(MQW_BUILD_FUZZ OR MQW_BUILD_TESTS)
   file(GLOB fuzz_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fuzz/*.c")
@@ -7,6 +8,10 @@ endif()
 foreach(source IN LISTS fuzz_sources)
   cmake_path(GET source STEM name)
   string(REGEX REPLACE "^fuzz_" "" name "${name}")
+  mqw_library_of("${source}" -static library_${name})
+  if(NOT library_${name})
+    continue()
+  endif()
   list(APPEND fuzz_names ${name})
   if(MQW_BUILD_FUZZ)
     add_executable(fuzz_${name} ${source})
@@ -20,7 +25,7 @@ foreach(name IN LISTS fuzz_names)
   foreach(program fuzz_${name} replay_${name})
     if(TARGET ${program})
       target_include_directories(${program} PRIVATE "${PROJECT_SOURCE_DIR}/src")
-      target_link_libraries(${program} PRIVATE mqwire-static)
+      target_link_libraries(${program} PRIVATE ${library_${name}})
       set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
     endif()
   endforeach()

@@ -58,3 +58,22 @@ if(MQW_BUILD_UV AND MQW_BUILD_SQLITE AND EXISTS "${PROJECT_SOURCE_DIR}/src/store
   target_link_libraries(mqwire-sqlite-objects PRIVATE PkgConfig::LIBUV)
   mqw_on(mqwire-sqlite mqwire-uv)
 endif()
+
+# What a program's source names tells which library it needs (tests/live is about streams anyway): sets `out`
+# to that, static with the suffix -static, or to nothing where it is not built.
+function(mqw_library_of source suffix out)
+  set(headers "transport|tls|websocket|store|client|sync|auth")
+  file(STRINGS "${source}" uv REGEX "#include [\"<](uv\\.h|(transport|store|client)/|mqwire/(${headers})\\.h)")
+  file(STRINGS "${source}" sqlite REGEX "mqw_store_sqlite|store/sqlite/")
+  set(library mqwire)
+  if(sqlite)
+    set(library mqwire-sqlite)
+  elseif(uv OR source MATCHES "/tests/live/")
+    set(library mqwire-uv)
+  endif()
+  if(TARGET ${library}${suffix})
+    set(${out} ${library}${suffix} PARENT_SCOPE)
+  else()
+    set(${out} "" PARENT_SCOPE)
+  endif()
+endfunction()
