@@ -263,6 +263,23 @@ void mqw__layers_wrote(mqw__layers *stack, size_t len)
     stack->wire_from = stack->wire_to = stack->wire_cap = 0;
 }
 
+uint64_t mqw__layers_tick(mqw__layers *stack, uint64_t now)
+{
+    uint64_t next = UINT64_MAX;
+    for (mqw__layer *layer = stack->bottom; layer; layer = layer->above) {
+        uint64_t due = layer->kind->tick && layer->ready ? layer->kind->tick(layer, now) : UINT64_MAX;
+        next = due < next ? due : next;
+    }
+    return next;
+}
+
+void mqw__layers_facts(const mqw__layers *stack, struct mqw_stream_facts *facts)
+{
+    for (const mqw__layer *layer = stack->bottom; layer; layer = layer->above)
+        if (layer->kind->facts)
+            layer->kind->facts(layer, facts);
+}
+
 const char *mqw__layers_why(const mqw__layers *stack)
 {
     for (const mqw__layer *layer = stack->bottom; layer; layer = layer->above)

@@ -18,6 +18,7 @@ typedef struct mqw__span {
 
 typedef struct mqw__layer mqw__layer;
 typedef struct mqw__layers mqw__layers;
+struct mqw_stream_facts;
 
 /** What a kind of layer does. Every function returns 0 or more when all is well, else an mqw_result (see
  * why). */
@@ -37,6 +38,10 @@ typedef struct mqw__layer_kind {
     int (*end)(mqw__layer *layer);
     /** We end: pushes what has to be said last. NULL: nothing. */
     int (*shut)(mqw__layer *layer);
+    /** Fills in what it knows. NULL: nothing. */
+    void (*facts)(const mqw__layer *layer, struct mqw_stream_facts *facts);
+    /** Does what is due by the clock. Returns when it is due again (UINT64_MAX: never). NULL: never. */
+    uint64_t (*tick)(mqw__layer *layer, uint64_t now);
     /** Frees the layer. */
     void (*free)(mqw__layer *layer);
 } mqw__layer_kind;
@@ -92,6 +97,10 @@ int mqw__layers_shut(mqw__layers *stack);
 /** What waits to be written to the stream. It moves with the next call that may push. */
 mqw_bytes mqw__layers_wire(const mqw__layers *stack);
 void mqw__layers_wrote(mqw__layers *stack, size_t len);
+/** Does what is due by the clock; when more will be. */
+uint64_t mqw__layers_tick(mqw__layers *stack, uint64_t now);
+/** Fills in what the layers know. */
+void mqw__layers_facts(const mqw__layers *stack, struct mqw_stream_facts *facts);
 /** Why a layer failed, in words; NULL: none did, or it has none. */
 const char *mqw__layers_why(const mqw__layers *stack);
 

@@ -8,7 +8,7 @@
 
 #include "alloc.h"
 
-enum { LAST_READS = 64 };
+enum { LAST_READS = 64, WIRE_MAX = 256 * 1024 };
 
 static void run(mqw__task *task);
 
@@ -160,17 +160,41 @@ void mqw__link_leave(mqw__link *link)
     die(link);
 }
 
+// Nobody hears of what fails while we close.
+static void tell_failure(mqw__link *link, int error, const char *why)
+{
+    if (link->phase >= MQW__FLUSHING || link->closing)
+        return;
+    link->why = why ? why : uv_strerror(error);
+    mqw_conn_fail(link->conn, error == UV_ENOMEM ? MQW_E_NO_MEMORY : MQW_E_STREAM, (mqw_rule)0);
+    mqw__pump_tell(link);
+}
+
 void mqw__link_fail(mqw__link *link, int error, const char *why)
 {
     if (link->phase == MQW__DEAD)
         return;
-    if (link->phase < MQW__FLUSHING && !link->closing) {
-        link->why = why ? why : uv_strerror(error);
-        mqw_conn_fail(link->conn, error == UV_ENOMEM ? MQW_E_NO_MEMORY : MQW_E_STREAM, (mqw_rule)0);
-        mqw__pump_tell(link);
-    }
+    tell_failure(link, error, why);
     if (link->conn)
         mqw__link_kill(link);
+}
+
+// An alert or an HTTP answer tells the peer why, so it is written, and the peer gets the time to read it.
+void mqw__link_refuse(mqw__link *link, int result)
+{
+    mqw__layers *layers = link->stream->layers;
+    tell_failure(link, result == MQW_E_NO_MEMORY ? UV_ENOMEM : UV_EPROTO, mqw__layers_why(layers));
+    if (link->phase == MQW__DEAD)
+        return;
+    if (mqw_conn_freed(link->conn) || mqw__layers_wire(layers).len == 0) {
+        mqw__link_kill(link);
+        return;
+    }
+    mqw_conn_shut(link->conn);
+    link->closing = link->parted = link->deaf = true;
+    link->phase = MQW__FLUSHING;
+    link->until = uv_now(link->loop->uv) + link->close_timeout;
+    list(link);
 }
 
 // --- closing ---
@@ -226,8 +250,9 @@ void mqw__link_begin(mqw__link *link)
     mqw__layers *layers = link->stream->layers;
     if (link->phase != MQW__STARTING)
         return;
-    if (layers && mqw__layers_start(layers) < 0) {
-        mqw__link_fail(link, UV_EPROTO, mqw__layers_why(layers));
+    int result = layers ? mqw__layers_start(layers) : 0;
+    if (result < 0) {
+        mqw__link_refuse(link, result);
         return;
     }
     if (layers && !mqw__layers_ready(layers))
@@ -243,9 +268,16 @@ void mqw__link_begin(mqw__link *link)
         handlers->connected(link->conn, ctx);
 }
 
+// A peer that does not take the answers of layers (to pings and the like) is not read from either.
+static bool is_clogged(const mqw__link *link)
+{
+    const mqw__layers *layers = link->stream ? link->stream->layers : NULL;
+    return layers && link->phase <= MQW__FLUSHING && mqw__layers_wire(layers).len > WIRE_MAX;
+}
+
 static bool wants_input(const mqw__link *link)
 {
-    if (link->ended)
+    if (link->ended || is_clogged(link))
         return false;
     if (link->phase == MQW__OPEN)
         return !mqw_conn_paused(link->conn) && !link->stash && !link->kept && !link->broken;
@@ -256,21 +288,28 @@ static bool wants_input(const mqw__link *link)
 static bool layers_speak(const mqw__link *link)
 {
     const mqw__layers *layers = link->stream ? link->stream->layers : NULL;
-    return layers && !link->blocked && !link->broken && mqw__layers_wire(layers).len > 0;
+    return layers && !link->blocked && !link->broken && link->phase <= MQW__FLUSHING &&
+           mqw__layers_wire(layers).len > 0;
+}
+
+static uint64_t tick_layers(const mqw__link *link)
+{
+    mqw__layers *layers = link->stream->layers;
+    return layers ? mqw__layers_tick(layers, uv_now(link->loop->uv)) : UINT64_MAX;
 }
 
 void mqw__link_watch(mqw__link *link)
 {
     if (link->phase == MQW__DEAD)
         return;
+    uint64_t at = link->until;
+    if (link->phase == MQW__OPEN)
+        at = earlier(mqw_conn_deadline(link->conn), tick_layers(link));
     if (layers_speak(link))
         list(link);
     if (link->stream)
         mqw__stream_arm(link->stream,
                         (wants_input(link) ? MQW_READABLE : 0) | (link->blocked ? MQW_WRITABLE : 0));
-    uint64_t at = link->until;
-    if (link->phase == MQW__OPEN)
-        at = mqw_conn_deadline(link->conn);
     mqw__loop_deadline(link->loop, &link->deadline, at);
 }
 

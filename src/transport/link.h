@@ -9,7 +9,7 @@ typedef enum mqw__phase {
     MQW__CONNECTING, /**< There is no stream yet. */
     MQW__STARTING,   /**< There is; its layers are not ready, or `connected` has not been heard. */
     MQW__OPEN,
-    MQW__FLUSHING,  /**< We close: what is queued is written; what arrives is discarded. */
+    MQW__FLUSHING,  /**< We close: what is queued is written; what arrives is for layers only. */
     MQW__LINGERING, /**< Our end was sent; waiting for the peer's. */
     MQW__DEAD       /**< The stream is closed; `close` will be heard. */
 } mqw__phase;
@@ -49,7 +49,8 @@ struct mqw__link {
     bool ended : 1;     /**< The peer's end was read. */
     bool kept : 1;      /**< Layers hold bytes that the connection has not taken. */
     bool pumping : 1;   /**< Inside a function of the stream. */
-    bool parted : 1;    /**< The layers have said goodbye. */
+    bool parted : 1;    /**< The layers have said goodbye, or have failed. */
+    bool deaf : 1;      /**< While closing: the layers understand no more of what arrives. */
     bool announced : 1; /**< `connected` was heard earlier, on another loop. */
 };
 
@@ -65,6 +66,8 @@ void mqw__link_undo(mqw__link *link);
 /** The stream could not be made, or has failed: `error` as from libuv, or `why` in words. The error handler
  * hears of it. */
 void mqw__link_fail(mqw__link *link, int error, const char *why);
+/** A layer has failed (`result`): the error handler hears of it; its last words are still written. */
+void mqw__link_refuse(mqw__link *link, int result);
 /** See mqw_conn_close, mqw_conn_abort. */
 void mqw__link_close(mqw__link *link);
 void mqw__link_kill(mqw__link *link);

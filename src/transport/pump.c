@@ -72,11 +72,12 @@ void mqw__pump_tell(mqw__link *link)
 static void end_of_stream(mqw__link *link)
 {
     mqw__layers *layers = link->stream->layers;
+    int result = 0;
     link->ended = true;
     if (link->phase == MQW__LINGERING)
         mqw__link_kill(link);
-    else if (link->phase != MQW__FLUSHING && layers && mqw__layers_end(layers) < 0)
-        mqw__link_fail(link, UV_EOF, mqw__layers_why(layers));
+    else if (link->phase != MQW__FLUSHING && layers && (result = mqw__layers_end(layers)) < 0)
+        mqw__link_refuse(link, result);
     else if (link->phase == MQW__STARTING)
         mqw__link_fail(link, UV_EOF, NULL);
     if (link->phase != MQW__OPEN)
@@ -96,6 +97,23 @@ static void drop_layers(mqw_stream *stream)
     stream->layers = NULL;
 }
 
+// We close: nothing is delivered any more, but layers go on listening. They may have to answer, and the peer
+// may end within them.
+static void discard(mqw__link *link)
+{
+    mqw__layers *layers = link->stream->layers;
+    mqw_bytes piece;
+    int result = 0;
+    while ((result = mqw__layers_next(layers, &piece)) > 0)
+        continue;
+    link->kept = false;
+    link->deaf = result < 0;
+    if (link->phase == MQW__LINGERING) // what they answer can no longer be sent
+        mqw__layers_wrote(layers, mqw__layers_wire(layers).len);
+    if (result == 0 && mqw__layers_ended(layers) && !link->ended)
+        end_of_stream(link);
+}
+
 static void pull(mqw__link *link)
 {
     mqw__layers *layers = link->stream->layers;
@@ -108,14 +126,18 @@ static void pull(mqw__link *link)
         if (link->phase != MQW__OPEN || !deliver(link, piece))
             break;
     }
+    if (result >= 0 && link->phase < MQW__FLUSHING) {
+        link->kept = result > 0;
+        mqw__link_begin(link);
+    }
+    if (link->phase == MQW__DEAD || link->deaf)
+        return;
     if (link->phase >= MQW__FLUSHING)
-        return;
-    link->kept = result > 0;
-    mqw__link_begin(link);
-    if (link->phase == MQW__DEAD)
-        return;
-    if (result < 0 || (link->kept && mqw__layers_keep(layers) < 0))
-        mqw__link_fail(link, result < 0 ? UV_EPROTO : UV_ENOMEM, mqw__layers_why(layers));
+        discard(link);
+    else if (result < 0)
+        mqw__link_refuse(link, result);
+    else if (link->kept && mqw__layers_keep(layers) < 0)
+        mqw__link_fail(link, UV_ENOMEM, NULL);
     else if (!link->kept && mqw__layers_ended(layers) && !link->ended)
         end_of_stream(link);
     else if (!link->kept)
@@ -139,16 +161,32 @@ void mqw__pump_kept(mqw__link *link)
         pull(link);
 }
 
+static void feed(mqw__link *link, uint8_t *data, size_t len)
+{
+    uint8_t *half = link->loop->buffer + MQW__BUFFER / 2;
+    mqw__layers_feed(link->stream->layers, (mqw__span){data, len}, (mqw__span){half, MQW__BUFFER / 2});
+}
+
 static void take(mqw__link *link, uint8_t *data, size_t len)
 {
-    mqw__layers *layers = link->stream->layers;
-    if (layers) {
-        uint8_t *half = link->loop->buffer + MQW__BUFFER / 2;
-        mqw__layers_feed(layers, (mqw__span){data, len}, (mqw__span){half, MQW__BUFFER / 2});
+    if (link->stream->layers) {
+        feed(link, data, len);
         pull(link);
     } else {
         deliver(link, (mqw_bytes){data, len});
     }
+}
+
+static void take_late(mqw__link *link, uint8_t *data, size_t len)
+{
+    if (!link->stream->layers || link->deaf)
+        return;
+    if (link->kept)
+        discard(link);
+    if (link->deaf || link->phase == MQW__DEAD)
+        return;
+    feed(link, data, len);
+    discard(link);
 }
 
 // Where to read to: the shared buffer, or the room of a large packet that is unfinished.
@@ -182,7 +220,7 @@ bool mqw__pump_in(mqw__link *link)
     else if (got == 0)
         end_of_stream(link);
     else if (link->phase >= MQW__FLUSHING)
-        return true;
+        take_late(link, room.data, (size_t)got);
     else if (!direct)
         take(link, room.data, (size_t)got);
     else if (mqw_conn_filled(link->conn, (size_t)got) >= 0)
@@ -255,9 +293,10 @@ static bool encode_some(mqw__link *link)
     int count = cut(views, mqw_conn_output(link->conn, views, VIEWS), SEND_BUDGET);
     if (count <= 0)
         return false;
-    if (mqw__layers_send(layers, views, count) < 0) {
+    int result = mqw__layers_send(layers, views, count);
+    if (result < 0) {
         link->why = mqw__layers_why(layers);
-        link->broken = UV_EPROTO;
+        link->broken = result == MQW_E_NO_MEMORY ? UV_ENOMEM : UV_EPROTO;
         mqw__loop_task(link->loop, &link->task);
         return false;
     }
@@ -301,5 +340,5 @@ bool mqw__pump_idle(const mqw__link *link)
     mqw_bytes view;
     if (link->stream->layers && mqw__layers_wire(link->stream->layers).len > 0)
         return false;
-    return mqw_conn_output(link->conn, &view, 1) <= 0;
+    return link->parted || mqw_conn_output(link->conn, &view, 1) <= 0;
 }

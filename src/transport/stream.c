@@ -119,6 +119,8 @@ int mqw_stream_facts_of(const mqw_stream *stream, mqw_stream_facts *facts)
     all.bytes_read = stream->bytes_read;
     all.bytes_written = stream->bytes_written;
     stream->kind->facts(stream, &all);
+    if (stream->layers)
+        mqw__layers_facts(stream->layers, &all);
     if (stream->proxied && stream->proxied->len > 0) {
         const mqw__proxied *proxied = stream->proxied;
         mqw__address_show(all.peer, sizeof all.peer, (const struct sockaddr *)&proxied->peer, proxied->len);

@@ -59,9 +59,9 @@ typedef struct mqw__tls_layer {
 // tls_layer.c
 
 /**
- * Puts TLS on top of a stream. `host`: the peer's name or address without brackets; tls's server_name goes before
- * it; NULL: none. `default_alpn`: for a tls that names no protocols; a text that stays.
- * 0, MQW_E_MISUSE (no name to verify) or MQW_E_NO_MEMORY.
+ * Puts TLS on top of a stream. `host`: the peer's name or address without brackets; tls's server_name goes
+ * before it; NULL: none. `default_alpn`: for a tls that names no protocols; a text that stays. 0,
+ * MQW_E_MISUSE (no name to verify) or MQW_E_NO_MEMORY.
  */
 int mqw__stream_tls(mqw_stream *stream, mqw_tls *tls, const char *host, const char *default_alpn);
 /** A layer of its own. `*out` is set when it returns 0. */
@@ -87,7 +87,8 @@ int mqw__tls_options_check(const mqw_tls_options *options, mqw_role role, mqw__t
 // tls_load.c, tls_trust.c
 
 /** Says why, and gives `result`, or MQW_E_NO_MEMORY when OpenSSL has run out of it. */
-__attribute__((format(printf, 3, 4))) int mqw__tls_say(mqw__tls_why *why, int result, const char *format, ...);
+__attribute__((format(printf, 3, 4))) int mqw__tls_say(mqw__tls_why *why, int result, const char *format,
+                                                       ...);
 /** Makes a context of what the options say; reads the files. 0, MQW_E_REFUSED or MQW_E_NO_MEMORY. */
 int mqw__tls_load(SSL_CTX **out, mqw_tls *tls, mqw__tls_why *why);
 /** Opens a file, or bytes in memory when `path` is NULL. 0, MQW_E_REFUSED or MQW_E_NO_MEMORY. */
@@ -112,7 +113,8 @@ void mqw__tls_psk_set(SSL_CTX *ctx, const mqw_tls *tls);
 
 // tls_alpn.c
 
-/** Whether a list by commas can be said: each name has 1 to 255 bytes, all together are no more than `cap`. */
+/** Whether a list by commas can be said: each name has 1 to 255 bytes, all together are no more than `cap`.
+ */
 bool mqw__tls_alpn_sound(const char *list);
 /** The list of a client, as it is sent. False: no memory. */
 bool mqw__tls_alpn_offer(mqw__tls_layer *self);
@@ -124,7 +126,8 @@ void mqw__tls_alpn_set(SSL_CTX *ctx);
 /** Called by OpenSSL for each certificate of the peer; notes what is wrong with it. */
 int mqw__tls_verify(int good, X509_STORE_CTX *store);
 /** What is wrong with a peer's certificate, in words. `cert` may be NULL. */
-void mqw__tls_verify_words(char *out, size_t cap, const mqw__tls_layer *self, int error, int depth, X509 *cert);
+void mqw__tls_verify_words(char *out, size_t cap, const mqw__tls_layer *self, int error, int depth,
+                           X509 *cert);
 /** A name as text, cut at `cap`. */
 void mqw__tls_name(char *out, size_t cap, const X509_NAME *name);
 
