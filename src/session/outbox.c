@@ -65,7 +65,7 @@ void mqw__outbox_remove(mqw_session *session, mqw__entry *entry)
  * counted together are the peer's receive maximum. */
 static bool peer_takes_more(const mqw_session *session, uint16_t quota)
 {
-    return session->on_wire + session->released.count < quota + session->counted;
+    return quota && session->on_wire + session->released.count < quota + session->counted;
 }
 
 mqw_promise *mqw_session_next(mqw_session *session, uint16_t quota)
