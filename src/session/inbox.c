@@ -30,7 +30,7 @@ static void *zeros(const mqw_allocator *allocator, size_t size)
 static mqw__page *page_for(mqw__inbox *inbox, const mqw_allocator *allocator, uint16_t id)
 {
     if (!inbox->pages)
-        inbox->pages = zeros(allocator, MQW__PAGES * sizeof *inbox->pages);
+        inbox->pages = zeros(allocator, MQW__PAGES * sizeof(mqw__page *));
     if (!inbox->pages)
         return NULL;
     mqw__page **page = &inbox->pages[id / MQW__PAGE_BITS];
@@ -103,7 +103,7 @@ void mqw__inbox_free(mqw__inbox *inbox, const mqw_allocator *allocator)
 {
     for (uint32_t i = 0; inbox->pages && i < MQW__PAGES; i++)
         mqw__free(allocator, inbox->pages[i], sizeof *inbox->pages[i]);
-    mqw__free(allocator, inbox->pages, MQW__PAGES * sizeof *inbox->pages);
+    mqw__free(allocator, inbox->pages, MQW__PAGES * sizeof(mqw__page *));
     mqw__free(allocator, inbox->spare, sizeof *inbox->spare);
     *inbox = (mqw__inbox){NULL, NULL};
 }

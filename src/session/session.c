@@ -85,7 +85,8 @@ static mqw__entry *merge(mqw__entry *a, mqw__entry *b)
 /* Runs of 1, 2, 4 … entries, each merged as soon as there are two of a length. */
 static mqw__entry *sort(mqw__entry *first)
 {
-    mqw__entry *runs[17] = {NULL}, *all = NULL; /* there are at most 65,535 */
+    enum { LENGTHS = 17 }; /* there are at most 65,535 */
+    mqw__entry *runs[LENGTHS] = {NULL}, *all = NULL;
     while (first) {
         mqw__entry *run = first;
         first = run->links[MQW__RELEASED].next;
@@ -97,7 +98,7 @@ static mqw__entry *sort(mqw__entry *first)
         }
         runs[length] = run;
     }
-    for (size_t length = 0; length < sizeof runs / sizeof *runs; length++)
+    for (size_t length = 0; length < LENGTHS; length++)
         all = merge(runs[length], all);
     return all;
 }
