@@ -52,7 +52,7 @@ if(MQW_BUILD_UV)
   mqw_on(mqwire-uv mqwire)
 endif()
 
-if(MQW_BUILD_UV AND MQW_BUILD_SQLITE AND EXISTS "${PROJECT_SOURCE_DIR}/src/store/sqlite")
+if(MQW_BUILD_UV AND MQW_BUILD_SQLITE)
   pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
   mqw_library(mqwire-sqlite sqlite "store/sqlite" PkgConfig::SQLITE)
   target_link_libraries(mqwire-sqlite-objects PRIVATE PkgConfig::LIBUV)

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Records in memory: a skip list, so that they are in order and each is found in a few steps.
 #include <stdlib.h>
-#include <string.h>
 
 #include "alloc.h"
+#include "keys.h"
 #include "mqwire/store.h"
-
-enum { LEVELS = 12 };
 
 /** Its key and value lie behind the links. */
 typedef struct record {
@@ -32,12 +30,12 @@ typedef struct memory {
     uint64_t changes;
     uint64_t random;
     record *dead;
-    record *head[LEVELS];
+    record *head[MQW__LEVELS];
 } memory;
 
 /** The places that point at what comes next, at each level. */
 typedef struct path {
-    record **at[LEVELS];
+    record **at[MQW__LEVELS];
 } path;
 
 static mqw_bytes key_of(const record *at)
@@ -50,42 +48,16 @@ static mqw_bytes value_of(const record *at)
     return (mqw_bytes){key_of(at).data + at->key_len, at->value_len};
 }
 
-static int compare(mqw_bytes a, mqw_bytes b)
-{
-    size_t common = a.len < b.len ? a.len : b.len;
-    int order = common ? memcmp(a.data, b.data, common) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static bool begins(mqw_bytes key, mqw_bytes prefix)
-{
-    return key.len >= prefix.len && (prefix.len == 0 || memcmp(key.data, prefix.data, prefix.len) == 0);
-}
-
 // The first record whose key is not below, and the way to it.
 static record *find(memory *self, mqw_bytes key, path *way)
 {
     record **links = self->head;
-    for (int level = LEVELS - 1; level >= 0; level--) {
-        while (links[level] && compare(key_of(links[level]), key) < 0)
+    for (int level = MQW__LEVELS - 1; level >= 0; level--) {
+        while (links[level] && mqw__key_compare(key_of(links[level]), key) < 0)
             links = links[level]->next;
         way->at[level] = &links[level];
     }
     return links[0];
-}
-
-// A record is at one more level with a chance of one in four (xorshift64).
-static unsigned throw_levels(memory *self)
-{
-    uint64_t x = self->random;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    self->random = x;
-    unsigned levels = 1;
-    for (; levels < LEVELS && (x & 3) == 0; x >>= 2)
-        levels++;
-    return levels;
 }
 
 // Whoever reads may hold views of it.
@@ -110,12 +82,12 @@ static void unlink_at(memory *self, const path *way)
 
 static bool is_at(const record *found, mqw_bytes key)
 {
-    return found && compare(key_of(found), key) == 0;
+    return found && mqw__key_compare(key_of(found), key) == 0;
 }
 
 static record *make(memory *self, mqw_bytes key, mqw_bytes value)
 {
-    unsigned levels = throw_levels(self);
+    unsigned levels = mqw__key_levels(&self->random);
     record *made = mqw__store_alloc(sizeof *made + levels * sizeof *made->next + key.len + value.len);
     if (!made)
         return NULL;
@@ -151,7 +123,7 @@ static int take_out(void *arg, mqw_bytes key, bool prefix)
     memory *self = arg;
     path way;
     record *found = find(self, key, &way);
-    while (found && (prefix ? begins(key_of(found), key) : is_at(found, key))) {
+    while (found && (prefix ? mqw__key_begins(key_of(found), key) : is_at(found, key))) {
         unlink_at(self, &way);
         found = *way.at[0];
     }
@@ -184,7 +156,7 @@ static int read_all(void *arg, mqw_bytes prefix, mqw_store_each *each, void *ctx
     int result = 0;
     self->readers++;
     record *at = find(self, prefix, &way);
-    while (at && result == 0 && begins(key_of(at), prefix)) {
+    while (at && result == 0 && mqw__key_begins(key_of(at), prefix)) {
         uint64_t changes = self->changes;
         result = each(key_of(at), value_of(at), ctx);
         at = behind(self, at, changes);

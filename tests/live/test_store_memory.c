@@ -11,6 +11,10 @@ void *mqw__store_alloc(size_t size)
     return ++allocations == failing ? NULL : calloc(1, size);
 }
 
+static void shelf_clean(void)
+{
+}
+
 static void shelf_open(shelf *on)
 {
     assert_int_equal(mqw_store_memory(&on->store, &on->live.loop), 0);
