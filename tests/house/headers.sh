@@ -9,7 +9,7 @@ failed=0
 for header in include/mqwire/*.h; do
     # libuv's own header wants more of the system than C11 has; only headers that need it get that.
     system=
-    ! cc -Iinclude -D_GNU_SOURCE -MM "$header" -MG | grep -q '[/ ]uv\.h' || system=-D_GNU_SOURCE
+    ! cc -Iinclude -D_GNU_SOURCE -M "$header" | grep -q "/uv\.h" || system=-D_GNU_SOURCE
     line="#include <mqwire/${header##*/}>"
     # shellcheck disable=SC2086 # several flags
     for compiler in "cc -x c -std=c11" "c++ -x c++ -std=c++17"; do
