@@ -102,6 +102,7 @@ typedef struct mqw_stream_facts {
     char tls_subject[256];  /**< Subject of the peer's certificate. */
     char tls_alpn[32];      /**< Protocol agreed by ALPN. */
     char tls_sni[256];      /**< Host name that the client asked for. */
+    char tls_psk[128];      /**< Server: identity whose pre-shared key the client has. */
     char tls_error[160];  /**< What is wrong with the peer's certificate, in words, also when it was taken all
                              the same. */
     bool tls_resumed;     /**< An earlier session was resumed. */

@@ -46,7 +46,6 @@ typedef struct mqw__tls_layer {
     char *words;       /**< Why it failed; NULL: it did not, or there is no memory to say so. */
     char *psk;         /**< PSK identity that was agreed, or (see unknown_psk) is not known; NULL: none. */
     uint8_t *own;      /**< Room for a piece when there is no scratch. */
-    uint32_t unasked;  /**< Bytes pushed by TLS itself while it read data. */
     int fault;         /**< What decode has to tell when all that came before was taken. */
     uint8_t head[8];   /**< What arrived first. */
     uint8_t head_len;
@@ -66,6 +65,8 @@ typedef struct mqw__tls_layer {
 int mqw__stream_tls(mqw_stream *stream, mqw_tls *tls, const char *host, const char *default_alpn);
 /** A layer of its own. `*out` is set when it returns 0. */
 int mqw__tls_layer_new(mqw__layer **out, mqw_tls *tls, const char *host, const char *default_alpn);
+/** How layers read and write. NULL: no memory. */
+BIO_METHOD *mqw__tls_bio(void);
 /** The layer that an SSL belongs to. */
 mqw__tls_layer *mqw__tls_layer_of(const SSL *ssl);
 
@@ -98,6 +99,8 @@ int mqw__tls_load_trust(SSL_CTX *ctx, const mqw_tls *tls, mqw__tls_why *why);
 
 // tls_resume.c
 
+/** Whether sessions are resumed at all. */
+bool mqw__tls_resumes(const mqw_tls *tls);
 /** Sets up how sessions are kept and tickets are given. */
 void mqw__tls_resume_set(SSL_CTX *ctx, const mqw_tls *tls);
 /** Tickets given by the old context are good for the new one, too. */
