@@ -157,10 +157,13 @@ typedef struct mqw_open_options {
  * Addresses: `mqtt://host:port`, `tcp://host:port` (default localhost, 1883; IPv6 in brackets),
  * `host:port`, `host`, `unix:/path`, `fd:N`, `fd:IN,OUT`, `stdio:`, `pipe:IN_PATH,OUT_PATH` (named pipes),
  * `tty:/dev/…[,BAUD]`; with TLS `mqtts://`, `ssl://`, `tls://` (8883); through WebSocket
- * `ws://host:port/path` (80) and, with TLS, `wss://` (443). Named pipes wait until somebody reads from
+ * `ws://host:port/path` (80) and, with TLS, `wss://` (443). A `user:password@` before the host is passed
+ * over: it is for the client (mqw_client), which logs in with it. Named pipes wait until somebody reads from
  * OUT_PATH. After mqw_conn_close what was sent before still connects and leaves, within close_timeout.
- * @return 0 with *out, or MQW_E_ADDRESS, MQW_E_NO_MEMORY, MQW_E_STREAM with errno …; what fails later comes
- *         to the error handler as MQW_E_STREAM, and mqw_conn_stream_error says why.
+ * @return 0 with *out, or MQW_E_ADDRESS (also the proxy's), MQW_E_NO_MEMORY, MQW_E_MISUSE (an option of the
+ *         WebSocket could not stand in a header; tls is for servers), MQW_E_REFUSED (TLS could not be set
+ *         up), MQW_E_STREAM with errno …; what fails later comes to the error handler as MQW_E_STREAM, and
+ *         mqw_conn_stream_error says why.
  */
 MQW_API int mqw_conn_open(mqw_conn **out, uv_loop_t *loop, const char *address,
                           const mqw_open_options *options, const mqw_handlers *handlers, void *ctx);
@@ -234,15 +237,16 @@ typedef void mqw_connection_handler(mqw_server *server, mqw_conn *conn, void *ct
  * mqw_conn_open with port 0 for one that the system picks; host `*` for all interfaces, both families;
  * `unix:/path` (a stale path is removed, a living one is MQW_E_STREAM); `fd:N` a socket that listens
  * already. A name of several addresses is listened on at all of them, with one port; it is looked up at
- * once. `on_connection` NULL: the handlers of the configuration (mqw_conn_options.handlers) are all that
- * is needed.
- * @return 0, or MQW_E_ADDRESS, MQW_E_REFUSED (a scheme that is not built in), MQW_E_NO_MEMORY,
- *         MQW_E_MISUSE, or MQW_E_STREAM with errno.
+ * once. A path of a ws or wss address is the only one that is served (`/` alone: any). `on_connection` NULL:
+ * the handlers of the configuration (mqw_conn_options.handlers) are all that is needed.
+ * @return 0, or MQW_E_ADDRESS, MQW_E_NO_MEMORY, MQW_E_MISUSE (also: TLS without tls of a server, an option
+ *         of the WebSocket that could not stand in a header), or MQW_E_STREAM with errno.
  */
 MQW_API int mqw_server_listen(mqw_server **server, uv_loop_t *loop, const char *address,
                               const mqw_open_options *options, mqw_connection_handler *on_connection,
                               void *ctx);
-/** The address of listener `index` (in the order of the calls) as bound, `tcp://127.0.0.1:40001`.
+/** The address of listener `index` (in the order of the calls) as bound, `tcp://127.0.0.1:40001`, also when
+ * it serves TLS or WebSocket.
  * MQW_E_REFUSED: none. */
 MQW_API int mqw_server_address(const mqw_server *server, int index, char *out, size_t cap);
 /** Connections accepted that are still there. */

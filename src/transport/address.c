@@ -244,7 +244,8 @@ int mqw__address_read_proxy(mqw__address *out, const char *text)
 {
     int result = read_any(out, text);
     bool usable = result == 0 && out->proxy && out->port > 0 && strcmp(out->host, "*") != 0;
-    return usable ? 0 : MQW_E_ADDRESS;
+    bool too_long = out->proxy == MQW__SOCKS5 && strlen(out->password) > MQW__SOCKS_MAX;
+    return usable && !too_long ? 0 : MQW_E_ADDRESS;
 }
 
 static void show_unix(char *out, size_t cap, const struct sockaddr *name, socklen_t len)

@@ -12,6 +12,7 @@ enum {
     MQW__PATH_MAX = 1023,
     MQW__USER_MAX = 255,
     MQW__PASSWORD_MAX = 1023,
+    MQW__SOCKS_MAX = 255, /**< Of a password for a proxy of that kind. */
     MQW__NAME_MAX = 120,
     MQW__NAMES_MAX = 16
 };

@@ -30,7 +30,8 @@ struct mqw__connecting {
     mqw__link *link; /**< NULL: given up; it only waits for what still refers to it. */
     mqw__loop *loop;
     mqw_open_options options;
-    mqw__address address;
+    mqw__address address; /**< To connect to: the peer's, or its proxy's. */
+    mqw__wrap wrap;
     uv_getaddrinfo_t request;
     bool looking_up;
     int fifo; /**< The reading end of a pair of named pipes. */
@@ -46,6 +47,7 @@ static void release(mqw__connecting *self)
     if (self->looking_up || self->task.next)
         return;
     mqw__loop *loop = self->loop;
+    mqw__wrap_clear(&self->wrap);
     free(self);
     mqw__loop_drop(loop);
 }
@@ -81,17 +83,20 @@ static void fail(mqw__connecting *self, int error)
     mqw__link_fail(link, error, NULL);
 }
 
+static const char nameless[] = "TLS has no host name to verify; tls.server_name gives it one";
+
 // The descriptors are the stream's from here on, or closed.
 static void succeed(mqw__connecting *self, mqw_stream *stream)
 {
     mqw__link *link = self->link;
     link->connecting = NULL;
     mqw__options_apply(&self->options, stream);
+    int result = mqw__wrap_put(&self->wrap, stream);
     mqw__connect_stop(self);
-    int failed = mqw__link_attach(link, stream);
+    int failed = result == 0 ? mqw__link_attach(link, stream) : UV_ENOMEM;
     if (failed) {
         mqw__stream_free(stream);
-        mqw__link_fail(link, failed, NULL);
+        mqw__link_fail(link, failed, result == MQW_E_MISUSE ? nameless : NULL);
     }
 }
 
@@ -297,7 +302,8 @@ static void start(mqw__task *task)
     }
 }
 
-int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options)
+int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options,
+                       mqw__wrap *wrap)
 {
     mqw__connecting *self = mqw__uv_new(sizeof *self);
     if (!self)
@@ -307,7 +313,9 @@ int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_o
     self->link = link;
     self->loop = link->loop;
     self->options = *options;
-    self->address = *address;
+    self->address = wrap->proxy ? *wrap->proxy : *address;
+    self->wrap = *wrap;
+    memset(wrap, 0, sizeof *wrap);
     self->fifo = NO_FD;
     self->error = UV_EAI_NODATA;
     mqw__loop_keep(self->loop);

@@ -6,8 +6,11 @@
 
 #include "address.h"
 #include "link.h"
+#include "wrap.h"
 
-/** Starts on a later turn of the loop, and gives the link its stream or a failure. 0 or an mqw_result. */
-int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options);
+/** Starts on a later turn of the loop, and gives the link its stream, wrapped, or a failure. Takes over what
+ * `wrap` has, unless it fails. 0 or an mqw_result. */
+int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options,
+                       mqw__wrap *wrap);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "mqwire/tls.h"
 
 enum { MANY = 8, BUDGET_OF_MANY = 32 * 1024 };
 
@@ -125,6 +126,7 @@ static void on_closed(uv_handle_t *handle)
     mqw__loop *loop = handle->data;
     if (--loop->handles > 0)
         return;
+    mqw_tls_free(loop->tls);
     free(loop->buffer);
     free(loop);
 }

@@ -28,6 +28,7 @@ typedef struct mqw__loop {
     mqw__wheel wheel;
     mqw__task *first; /**< NULL: nothing has work. */
     mqw__task *last;
+    struct mqw_tls *tls;   /**< Of clients that bring none; NULL: nobody has needed it. */
     uint8_t *buffer;       /**< MQW__BUFFER bytes, free to use within a callback. */
     uint32_t uses;         /**< What keeps the loop running. */
     uint32_t turn;         /**< Counts turns of the loop. */

@@ -81,14 +81,16 @@ static int open_stream(mqw_stream **out, uv_loop_t *uv, const mqw__address *addr
 }
 
 static int open_at_once(mqw_conn *conn, uv_loop_t *uv, const mqw__address *address,
-                        const mqw_open_options *options)
+                        const mqw_open_options *options, const mqw__wrap *wrap)
 {
     mqw_stream *stream = NULL;
     int result = open_stream(&stream, uv, address);
     if (result < 0)
         return result;
     mqw__options_apply(options, stream);
-    result = pipe_to(conn, stream, options);
+    result = mqw__wrap_put(wrap, stream);
+    if (result == 0)
+        result = pipe_to(conn, stream, options);
     if (result < 0) {
         int fd = mqw__stream_forget(stream);
         if (address->kind == MQW__TTY)
@@ -98,22 +100,28 @@ static int open_at_once(mqw_conn *conn, uv_loop_t *uv, const mqw__address *addre
 }
 
 static int open_later(mqw_conn *conn, uv_loop_t *uv, const mqw__address *address,
-                      const mqw_open_options *options)
+                      const mqw_open_options *options, mqw__wrap *wrap)
 {
     mqw__link *link = mqw__link_on(conn, uv, options);
     if (!link)
         return MQW_E_NO_MEMORY;
-    int result = mqw__connect_start(link, address, options);
+    int result = mqw__connect_start(link, address, options, wrap);
     if (result < 0)
         mqw__link_undo(link);
     return result;
 }
 
-static int open_by(mqw_conn *conn, uv_loop_t *uv, const mqw__address *address,
-                   const mqw_open_options *options)
+static int open_by(mqw_conn *conn, mqw__loop *loop, mqw__address *address, const mqw_open_options *options)
 {
     bool at_once = address->kind == MQW__FD || address->kind == MQW__TTY;
-    return at_once ? open_at_once(conn, uv, address, options) : open_later(conn, uv, address, options);
+    mqw__wrap wrap;
+    int result = mqw__wrap_set(&wrap, MQW_CLIENT, loop, address, options);
+    if (result < 0)
+        return result;
+    result = at_once ? open_at_once(conn, loop->uv, address, options, &wrap)
+                     : open_later(conn, loop->uv, address, options, &wrap);
+    mqw__wrap_clear(&wrap);
+    return result;
 }
 
 int mqw_conn_open(mqw_conn **out, uv_loop_t *loop, const char *address, const mqw_open_options *options,
@@ -132,9 +140,12 @@ int mqw_conn_open(mqw_conn **out, uv_loop_t *loop, const char *address, const mq
         all.config ? mqw_conn_new_shared(MQW_CLIENT, all.config) : mqw_conn_new(MQW_CLIENT, all.conn);
     if (!conn)
         return MQW_E_NO_MEMORY;
-    result = mqw__handle(conn, handlers, ctx);
+    mqw__loop *state = mqw__loop_use(loop); // what is made for all connections of the loop stays
+    result = state ? mqw__handle(conn, handlers, ctx) : MQW_E_NO_MEMORY;
     if (result >= 0)
-        result = open_by(conn, loop, &where, &all);
+        result = open_by(conn, state, &where, &all);
+    if (state)
+        mqw__loop_drop(state);
     if (result < 0)
         mqw_conn_free(conn);
     else

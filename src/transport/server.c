@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "proxy.h"
 
 // --- connections ---
 
@@ -37,16 +36,6 @@ void mqw__server_left(mqw__link *link)
         mqw__listener_watch(listener);
 }
 
-static bool add_proxy(mqw_stream *stream)
-{
-    stream->proxied = mqw__uv_new(sizeof *stream->proxied);
-    stream->layers = mqw__layers_new();
-    mqw__layer *layer = stream->proxied && stream->layers ? mqw__proxy_new(stream->proxied) : NULL;
-    if (layer)
-        mqw__layers_push(stream->layers, layer);
-    return layer != NULL;
-}
-
 static mqw__link *link_to(mqw__listener *listener, mqw_stream *stream)
 {
     mqw_conn *conn = mqw_conn_new_shared(MQW_SERVER, listener->config);
@@ -67,7 +56,7 @@ bool mqw__server_welcome(mqw__listener *listener, int fd)
         return false;
     }
     mqw__link *link = NULL;
-    if (!listener->options.proxy_protocol || add_proxy(stream))
+    if (mqw__wrap_put(&listener->wrap, stream) == 0)
         link = link_to(listener, stream);
     if (!link) {
         mqw__stream_free(stream);
@@ -82,13 +71,19 @@ bool mqw__server_welcome(mqw__listener *listener, int fd)
 
 // --- life ---
 
+static void free_listener(mqw__listener *listener)
+{
+    mqw__wrap_clear(&listener->wrap);
+    mqw_config_free(listener->config);
+    free(listener);
+}
+
 static void release(mqw_server *server)
 {
     mqw__loop *loop = server->loop;
     while (server->listeners) {
         mqw__listener *next = server->listeners->next;
-        mqw_config_free(server->listeners->config);
-        free(server->listeners);
+        free_listener(server->listeners);
         server->listeners = next;
     }
     free(server);
@@ -116,19 +111,25 @@ static mqw_server *make_server(uv_loop_t *uv)
     return NULL;
 }
 
-static mqw__listener *make_listener(mqw_server *server, const mqw_open_options *options)
+static int make_listener(mqw__listener **out, mqw_server *server, mqw__address *address,
+                         const mqw_open_options *options)
 {
     mqw__listener *listener = mqw__uv_new(sizeof *listener);
     if (!listener)
-        return NULL;
+        return MQW_E_NO_MEMORY;
     listener->server = server;
     listener->options = mqw__options(options);
-    listener->config = listener->options.config ? mqw_config_keep(listener->options.config)
-                                                : mqw_config_new(listener->options.conn);
-    if (listener->config)
-        return listener;
-    free(listener);
-    return NULL;
+    int result = mqw__wrap_set(&listener->wrap, MQW_SERVER, server->loop, address, &listener->options);
+    if (result == 0) {
+        listener->config = listener->options.config ? mqw_config_keep(listener->options.config)
+                                                    : mqw_config_new(listener->options.conn);
+        result = listener->config ? 0 : MQW_E_NO_MEMORY;
+    }
+    if (result < 0)
+        free_listener(listener);
+    else
+        *out = listener;
+    return result;
 }
 
 static void add(mqw_server *server, mqw__listener *listener)
@@ -139,12 +140,13 @@ static void add(mqw_server *server, mqw__listener *listener)
     *last = listener;
 }
 
-static int listen_on(mqw_server *server, const mqw__address *address, const mqw_open_options *options,
+static int listen_on(mqw_server *server, mqw__address *address, const mqw_open_options *options,
                      mqw_connection_handler *on_connection, void *ctx)
 {
-    mqw__listener *listener = make_listener(server, options);
-    if (!listener)
-        return MQW_E_NO_MEMORY;
+    mqw__listener *listener = NULL;
+    int result = make_listener(&listener, server, address, options);
+    if (result < 0)
+        return result;
     listener->on_connection = on_connection;
     listener->ctx = ctx;
     int failed = mqw__listener_open(listener, address);
@@ -152,8 +154,7 @@ static int listen_on(mqw_server *server, const mqw__address *address, const mqw_
         add(server, listener);
         return 0;
     }
-    mqw_config_free(listener->config);
-    free(listener);
+    free_listener(listener);
     errno = -failed;
     return failed == UV_ENOMEM ? MQW_E_NO_MEMORY : MQW_E_STREAM;
 }

@@ -8,6 +8,7 @@
 #include "address.h"
 #include "link.h"
 #include "watch.h"
+#include "wrap.h"
 
 typedef struct mqw__listener mqw__listener;
 
@@ -24,6 +25,7 @@ struct mqw__listener {
     mqw_server *server;
     mqw_config *config;
     mqw_open_options options;
+    mqw__wrap wrap;
     mqw_connection_handler *on_connection;
     void *ctx;
     bool resting;

@@ -94,6 +94,18 @@ void mqw__stream_free(mqw_stream *stream)
     free(stream);
 }
 
+int mqw__stream_push(mqw_stream *stream, mqw__layer *layer)
+{
+    if (!stream->layers)
+        stream->layers = mqw__layers_new();
+    if (!stream->layers) {
+        layer->kind->free(layer);
+        return MQW_E_NO_MEMORY;
+    }
+    mqw__layers_push(stream->layers, layer);
+    return 0;
+}
+
 int mqw__stream_forget(mqw_stream *stream)
 {
     int fd = stream->kind->release ? stream->kind->release(stream) : -1;

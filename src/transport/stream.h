@@ -67,6 +67,9 @@ void mqw__stream_end(mqw_stream *stream);
 /** Frees the memory too. NULL is fine. */
 void mqw__stream_free(mqw_stream *stream);
 
+/** Puts a layer on top; the stream owns it, also when this fails: MQW_E_NO_MEMORY. */
+int mqw__stream_push(mqw_stream *stream, mqw__layer *layer);
+
 /** Frees a stream that is off the loop without closing what is below: its only descriptor, or -1. */
 int mqw__stream_forget(mqw_stream *stream);
 
