@@ -3,7 +3,8 @@
 # libmqwire-sqlite (records on disk), each static and shared.
 
 # Compiles the sources of some rooms once and makes NAME (shared) and NAME-static of them, which an
-# installed package calls mqwire::EXPORT and mqwire::EXPORT-static. What else is given is linked to both.
+# installed package calls mqwire::EXPORT and mqwire::EXPORT-static. Linked to both is what else is given:
+# behind PUBLIC what users see in the headers, behind PRIVATE what only static ones need.
 function(mqw_library name export rooms)
   list(TRANSFORM rooms PREPEND "${PROJECT_SOURCE_DIR}/src/")
   list(TRANSFORM rooms APPEND "/*.c")
@@ -11,7 +12,9 @@ function(mqw_library name export rooms)
 
   add_library(${name}-objects OBJECT ${sources})
   target_include_directories(${name}-objects PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
-  target_link_libraries(${name}-objects PRIVATE ${ARGN})
+  set(needed ${ARGN})
+  list(REMOVE_ITEM needed PUBLIC PRIVATE)
+  target_link_libraries(${name}-objects PRIVATE ${needed})
 
   add_library(${name}-static STATIC $<TARGET_OBJECTS:${name}-objects>)
   set_target_properties(${name}-static PROPERTIES OUTPUT_NAME ${name} EXPORT_NAME ${export}-static)
@@ -26,7 +29,7 @@ function(mqw_library name export rooms)
   foreach(library IN LISTS libraries)
     target_include_directories(${library} INTERFACE
       "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
-    target_link_libraries(${library} PUBLIC ${ARGN})
+    target_link_libraries(${library} ${ARGN})
     get_target_property(exported ${library} EXPORT_NAME)
     add_library(mqwire::${exported} ALIAS ${library})
   endforeach()
@@ -47,15 +50,17 @@ if(MQW_BUILD_UV)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
   pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libssl>=3 libcrypto>=3)
-  find_library(MQW_WSLAY wslay REQUIRED)
-  mqw_library(mqwire-uv uv "transport;store;client" PkgConfig::LIBUV PkgConfig::OPENSSL ${MQW_WSLAY})
+  find_library(MQW_WSLAY wslay REQUIRED) # it has no .pc file
+  add_library(mqwire::wslay UNKNOWN IMPORTED)
+  set_target_properties(mqwire::wslay PROPERTIES IMPORTED_LOCATION "${MQW_WSLAY}")
+  mqw_library(mqwire-uv uv "transport;store;client"
+    PUBLIC PkgConfig::LIBUV PRIVATE PkgConfig::OPENSSL mqwire::wslay)
   mqw_on(mqwire-uv mqwire)
 endif()
 
 if(MQW_BUILD_UV AND MQW_BUILD_SQLITE)
   pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
-  mqw_library(mqwire-sqlite sqlite "store/sqlite" PkgConfig::SQLITE)
-  target_link_libraries(mqwire-sqlite-objects PRIVATE PkgConfig::LIBUV)
+  mqw_library(mqwire-sqlite sqlite "store/sqlite" PUBLIC PkgConfig::LIBUV PRIVATE PkgConfig::SQLITE)
   mqw_on(mqwire-sqlite mqwire-uv)
 endif()
 

@@ -23,9 +23,9 @@ export PKG_CONFIG_PATH
 # run PROGRAM KIND: it works, and it needs libraries of ours when it runs only if KIND is shared.
 run() {
     echo "$1"
-    LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$1"
+    (cd "$scratch" && LD_LIBRARY_PATH=$LD_LIBRARY_PATH "$1")
     case $2$(readelf -d "$1" | grep -c 'NEEDED.*libmqwire' || :) in
-    shared[12] | static0) ;;
+    shared[123] | static0) ;;
     *) echo "$1 is not $2"; exit 1 ;;
     esac
 }
@@ -33,7 +33,7 @@ run() {
 # with_pkg_config KIND FLAGS: a user of each library, linked with what pkg-config says.
 # shellcheck disable=SC2046,SC2086 # several flags
 with_pkg_config() {
-    for user in core:mqwire uv:mqwire-uv; do
+    for user in core:mqwire uv:mqwire-uv sqlite:mqwire-sqlite; do
         program=$scratch/pkg-config-${user##*:}-$1
         quietly cc "$consumer/${user%%:*}.c" $(pkg-config $2 --cflags --libs "${user##*:}") -o "$program"
         run "$program" "$1"
@@ -46,6 +46,8 @@ run "$scratch/build/with-mqwire" shared
 run "$scratch/build/with-mqwire-static" static
 run "$scratch/build/with-uv" shared
 run "$scratch/build/with-uv-static" static
+run "$scratch/build/with-sqlite" shared
+run "$scratch/build/with-sqlite-static" static
 
 with_pkg_config shared ""
 rm "$LD_LIBRARY_PATH"/libmqwire*.so* # as a package with nothing but static libraries

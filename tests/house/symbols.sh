@@ -50,8 +50,18 @@ check_core() { # DIRECTORY
 
 check_uv() { # DIRECTORY
     check_shared "$1/libmqwire-uv.so"
-    check_needed "$1/libmqwire-uv.so" '^(libmqwire\.so\.0|libuv\.so.*|libc\.so.*|ld-linux.*)$'
+    check_needed "$1/libmqwire-uv.so" \
+        '^(libmqwire\.so\.0|libuv\.so.*|libssl\.so\.3|libcrypto\.so\.3|libwslay\.so.*|libc\.so.*|ld-linux.*)$'
     check_static "$1/libmqwire-uv.a"
+}
+
+# That it uses nothing but public names of the others the linker has checked already: they hide the rest.
+check_sqlite() { # DIRECTORY
+    check_shared "$1/libmqwire-sqlite.so"
+    check_needed "$1/libmqwire-sqlite.so" \
+        '^(libmqwire(-uv)?\.so\.0|libuv\.so.*|libsqlite3\.so.*|libc\.so.*|ld-linux.*)$'
+    check_static "$1/libmqwire-sqlite.a"
+    check_data "$1/libmqwire-sqlite.a"
 }
 
 # expect FAULT SOURCE [LINK-FLAG]: libraries made of that source must show the fault (empty: none).
@@ -98,6 +108,7 @@ case ${1:?usage: symbols.sh BUILD_DIR, or symbols.sh --self-test} in
     faults=0
     check_core "$1"
     check_uv "$1"
+    check_sqlite "$1"
     [ "$faults" -eq 0 ] && echo "only mqw_ names are shown, only what is allowed is needed, no data is writable"
     ;;
 esac
