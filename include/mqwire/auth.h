@@ -30,27 +30,38 @@ typedef struct mqw_auth {
     void (*free)(void *self); /**< Frees `self`. May be NULL. */
 } mqw_auth;
 
-/** SCRAM-SHA-256 for a client: user name and password (UTF-8; copied, wiped when freed) in SASLprep'd form.
- * Fills in *out; end it with mqw_auth_free. A server whose proof is wrong is refused; iteration counts below
- * 4096 or above 10 million are refused. 0, MQW_E_MISUSE or MQW_E_NO_MEMORY. */
+/**
+ * SCRAM-SHA-256 for a client. Fills in *out; end it with mqw_auth_free. A server whose proof is wrong or
+ * missing is refused, and so are iteration counts below 4096 and above 1 million, which would hold up the
+ * loop for seconds. There is no channel binding: TLS may end before the server.
+ *
+ * `user` and `password`: UTF-8, at most 512 bytes each; copied, wiped when freed. They are prepared as RFC
+ * 4013 (SASLprep) says, but for its normalization: ASCII and what is normalized already (NFKC) pass, what
+ * normalization could change is MQW_E_MISUSE, and so are control characters and an empty user name.
+ * @return 0, MQW_E_MISUSE or MQW_E_NO_MEMORY.
+ */
 MQW_API int mqw_scram_client(mqw_auth *out, mqw_text user, mqw_text password);
 
 /** What a server keeps of a password. */
 typedef struct mqw_scram_secret {
     uint8_t salt[64];       /**< Random. */
     size_t salt_len;        /**< At most 64. */
-    uint32_t iterations;    /**< 4096 or more. */
+    uint32_t iterations;    /**< 4096 to 1 million. */
     uint8_t stored_key[32]; /**< H(ClientKey). */
     uint8_t server_key[32]; /**< For the proof of the server. */
 } mqw_scram_secret;
-/** Makes a secret of a password with a fresh salt. `iterations` 0: 4096. Takes milliseconds. 0, MQW_E_MISUSE
- * or MQW_E_NO_MEMORY. */
+/** Makes a secret of a password (see mqw_scram_client) with a fresh salt of 16 bytes. `iterations` 0: 4096;
+ * at most 1 million. Takes milliseconds and more. 0, MQW_E_MISUSE or MQW_E_NO_MEMORY. */
 MQW_API int mqw_scram_secret_make(mqw_scram_secret *out, mqw_text password, uint32_t iterations);
-/** Looks a user up. 0: *out is filled in; negative: unknown (the exchange goes on with a made-up secret and
- * fails at its end). */
+/** Looks a prepared user name up. 0: *out is filled in; negative: unknown. The exchange then goes on with a
+ * made-up secret and fails at its end; out->iterations and out->salt_len say what it should look like (0:
+ * 4096 and 16), as those of other users. */
 typedef int mqw_scram_find(mqw_text user, mqw_scram_secret *out, void *ctx);
-/** SCRAM-SHA-256 for a server. */
-MQW_API int mqw_scram_server(mqw_auth *out, mqw_scram_find *find, void *ctx);
+/** SCRAM-SHA-256 for a server: one object per connection. `key`: any bytes that nobody else knows and that
+ * are the same for all connections and as long as the users are; the salts of users who do not exist are made
+ * of it. Empty: a random one, by which a peer who comes twice can tell them from others. Results as
+ * mqw_scram_client. */
+MQW_API int mqw_scram_server(mqw_auth *out, mqw_scram_find *find, void *ctx, mqw_bytes key);
 /** The user of a server's exchange that has succeeded; empty before. Lives until reset or free. */
 MQW_API mqw_text mqw_scram_user(const mqw_auth *auth);
 /** Frees what is behind it and zeroes the struct. NULL is fine. */

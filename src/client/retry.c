@@ -66,6 +66,8 @@ int mqw__retry_init(mqw__retry *retry, const mqw_client_options *options)
     retry->stable = or_else(options->stable, 10000);
     retry->max_attempts = options->max_attempts;
     retry->version = options->connect ? options->connect->version : 0;
+    if (options->auth) // that is in 5.0 only, and must not be got round by not knowing 5.0
+        retry->version = MQW_5_0;
     retry->once = options->once;
     retry->follow = options->follow_reference;
     retry->stubborn = options->stubborn;

@@ -357,6 +357,10 @@ static void no_falling_back_after_a_refused_login_or_with_a_fixed_version(void *
         assert_int_equal(mqw__retry_version(&retry), version);
         assert_true(refused(version == 5 ? MQW_REASON_UNSUPPORTED_VERSION : 1) < 0);
     }
+    mqw_auth auth = {0}; // nor does who does not know 5.0 get round authentication
+    begin((mqw_client_options){.auth = &auth});
+    assert_true(refused(1) < 0);
+    assert_int_equal(mqw__retry_version(&retry), 5);
 }
 
 // --- giving up ---
