@@ -124,7 +124,8 @@ void mqw__tls_resume_set(SSL_CTX *ctx, const mqw_tls *tls)
 {
     static const unsigned char place[] = "mqwire";
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_session_id_context(ctx, place, sizeof place - 1);
+    if (tls->role == MQW_SERVER)
+        SSL_CTX_set_session_id_context(ctx, place, sizeof place - 1);
     if (!mqw__tls_resumes(tls)) {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(ctx, 0);

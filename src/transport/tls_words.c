@@ -170,7 +170,6 @@ static int say_alert(mqw__tls_layer *self, int reason)
                SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
 }
 
-// The error that came first is the cause of those behind it.
 static int say_finding(mqw__tls_layer *self, unsigned long error)
 {
     int reason = ERR_GET_REASON(error);
@@ -188,22 +187,26 @@ static int say_finding(mqw__tls_layer *self, unsigned long error)
     return say(self, "TLS with the %s has failed: %s", peer_of(self), text ? text : "nobody knows why");
 }
 
-static bool ran_out(const mqw__tls_layer *self)
+// Empties OpenSSL's list. What TLS itself said first tells most; what a cipher said tells nobody anything.
+static unsigned long cause(mqw__tls_layer *self)
 {
     unsigned long error = 0;
-    bool found = self->no_memory;
-    while ((error = ERR_get_error()) != 0)
-        found = found || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    unsigned long found = 0;
+    while ((error = ERR_get_error()) != 0) {
+        bool better = ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_LIB(found) != ERR_LIB_SSL;
+        found = found == 0 || better ? error : found;
+        self->no_memory = self->no_memory || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    }
     return found;
 }
 
 int mqw__tls_fail(mqw__tls_layer *self)
 {
-    unsigned long error = ERR_peek_error();
+    unsigned long error = cause(self);
     self->failed = true;
     if (self->host)
         mqw__tls_resume_forget(self->tls, self->host);
-    if (ran_out(self))
+    if (self->no_memory)
         self->fault = MQW_E_NO_MEMORY;
     else if (!self->layer.ready && !is_tls(self))
         self->fault = say_no_tls(self);
