@@ -160,12 +160,22 @@ void mqw__link_leave(mqw__link *link)
     die(link);
 }
 
+// A stream that is cut off within a handshake: the layer knows better than the system what that may mean.
+static const char *words_for(const mqw__link *link, int error)
+{
+    mqw__layers *layers = link->stream ? link->stream->layers : NULL;
+    bool cut = link->phase == MQW__STARTING && (error == UV_ECONNRESET || error == UV_EPIPE);
+    if (cut && layers && mqw__layers_end(layers) < 0 && mqw__layers_why(layers))
+        return mqw__layers_why(layers);
+    return uv_strerror(error);
+}
+
 // Nobody hears of what fails while we close.
 static void tell_failure(mqw__link *link, int error, const char *why)
 {
     if (link->phase >= MQW__FLUSHING || link->closing)
         return;
-    link->why = why ? why : uv_strerror(error);
+    link->why = why ? why : words_for(link, error);
     mqw_conn_fail(link->conn, error == UV_ENOMEM ? MQW_E_NO_MEMORY : MQW_E_STREAM, (mqw_rule)0);
     mqw__pump_tell(link);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "foreign.h"
 #include "link.h"
 
 enum {
@@ -169,9 +170,13 @@ static void feed(mqw__link *link, uint8_t *data, size_t len)
 
 static void take(mqw__link *link, uint8_t *data, size_t len)
 {
+    bool first = link->stream->bytes_read == len;
+    const char *words = NULL;
     if (link->stream->layers) {
         feed(link, data, len);
         pull(link);
+    } else if (first && (words = mqw__foreign(mqw_conn_role(link->conn), data, len))) {
+        mqw__link_fail(link, UV_EPROTO, words);
     } else {
         deliver(link, (mqw_bytes){data, len});
     }

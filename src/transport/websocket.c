@@ -410,7 +410,8 @@ static int end(mqw__layer *layer)
 {
     websocket *self = self_of(layer);
     if (self->upgrade)
-        return fail(self, self->client ? "server ended before it had answered the WebSocket handshake"
+        return fail(self, self->client ? "server ended before it had answered the WebSocket handshake; "
+                                         "perhaps its port is for plain MQTT"
                                        : "peer ended within the WebSocket handshake");
     return fail(self, "peer ended without closing the WebSocket");
 }

@@ -297,7 +297,8 @@ static void test_bad_addresses(void **state)
     assert_int_equal(mqw_conn_open(&conn, &live.loop, "a b", NULL, NULL, NULL), MQW_E_ADDRESS);
     assert_int_equal(mqw_conn_open(&conn, &live.loop, "127.0.0.1:0", NULL, NULL, NULL), MQW_E_ADDRESS);
     assert_int_equal(mqw_conn_open(&conn, &live.loop, "*:1883", NULL, NULL, NULL), MQW_E_ADDRESS);
-    assert_int_equal(mqw_conn_open(&conn, &live.loop, "wss://a", NULL, NULL, NULL), MQW_E_REFUSED);
+    const mqw_open_options wrong = {.size = sizeof wrong, .proxy = "ftp://a"};
+    assert_int_equal(mqw_conn_open(&conn, &live.loop, "127.0.0.1", &wrong, NULL, NULL), MQW_E_ADDRESS);
     assert_int_equal(mqw_conn_open(&conn, &live.loop, "fd:9999", NULL, NULL, NULL), MQW_E_STREAM);
     assert_int_equal(mqw_conn_open(&conn, &live.loop, NULL, NULL, NULL, NULL), MQW_E_MISUSE);
     assert_int_equal(mqw_conn_open(NULL, &live.loop, "a", NULL, NULL, NULL), MQW_E_MISUSE);
