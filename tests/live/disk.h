@@ -55,6 +55,8 @@ typedef struct disk {
     int cut_at;  /**< The change at which the power goes; 0: none. */
     int fail_at; /**< The change from which on all fail; 0: none … */
     int failure; /**< … with this code of SQLite. */
+    int busy;    /**< So many times a lock is refused. */
+    int syncs;   /**< So far. */
     bool read_only;
     bool psow;      /**< Bytes beside those that are written survive a cut. */
     bool lazy;      /**< A database on it does not sync: to see that this is noticed. */
@@ -359,6 +361,7 @@ static inline int disk_sync(sqlite3_file *base, int flags)
     disk_file *file = (disk_file *)base;
     int rc = disk_change(file->disk, file->life);
     if (rc == SQLITE_OK) {
+        file->disk->syncs++;
         disk_sync_inode(file->inode);
         if (file->syncs_directory)
             disk_sync_directory(file->disk);
@@ -376,6 +379,16 @@ static inline int disk_size(sqlite3_file *base, sqlite3_int64 *size)
 }
 
 static inline int disk_lock(sqlite3_file *base, int level)
+{
+    disk *on = ((disk_file *)base)->disk;
+    (void)level;
+    if (on->busy == 0)
+        return SQLITE_OK;
+    on->busy--;
+    return SQLITE_BUSY;
+}
+
+static inline int disk_unlock(sqlite3_file *base, int level)
 {
     (void)base, (void)level;
     return SQLITE_OK;
@@ -422,7 +435,7 @@ static inline int disk_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *ba
                                                .xSync = disk_sync,
                                                .xFileSize = disk_size,
                                                .xLock = disk_lock,
-                                               .xUnlock = disk_lock,
+                                               .xUnlock = disk_unlock,
                                                .xCheckReservedLock = disk_locked,
                                                .xFileControl = disk_control,
                                                .xSectorSize = disk_sector,

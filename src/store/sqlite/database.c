@@ -164,14 +164,16 @@ static int open_file(mqw__database *file, const char *path, const char *vfs, con
     *wrong = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int rc = sqlite3_open_v2(path, &file->db, flags, vfs);
+    if (rc == SQLITE_OK && sqlite3_db_readonly(file->db, "main") == 1) {
+        *wrong = "can only be read";
+        return SQLITE_READONLY;
+    }
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(file->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = look(file->db, &found);
     if (rc == SQLITE_OK && (*wrong = judge(&found)) != NULL)
         return SQLITE_ERROR;
-    if (rc == SQLITE_OK && sqlite3_db_readonly(file->db, "main") == 1)
-        rc = SQLITE_READONLY;
     if (rc == SQLITE_OK)
         rc = set_up(file->db);
     if (rc == SQLITE_OK)
