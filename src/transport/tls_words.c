@@ -116,6 +116,7 @@ static const saying alerts[] = {
     {ALERT(NO_APPLICATION_PROTOCOL), "speaks none of the protocols that we ask for (ALPN)"},
     {ALERT(UNRECOGNIZED_NAME), "does not know the host name that we ask for (SNI)"},
     {ALERT(UNKNOWN_PSK_IDENTITY), "does not know our PSK identity"},
+    {ALERT(ILLEGAL_PARAMETER), "calls something that we sent illegal (with PSK: is the key the same?)"},
     {ALERT(DECRYPT_ERROR), "cannot verify what we sent (with PSK: is the key the same?)"},
     {ALERT(BAD_RECORD_MAC), "cannot decrypt what we sent (with PSK: is the key the same?)"},
     {ALERT(USER_CANCELLED), "has given up the handshake"},
