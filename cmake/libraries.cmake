@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# libmqwire (floors 1 to 4, libc only), libmqwire-uv (streams and client: libuv, OpenSSL, wslay) and
+# libmqwire (floors 1 to 4, libc only), libmqwire-uv (streams and client: libuv, OpenSSL) and
 # libmqwire-sqlite (records on disk), each static and shared.
 
 # Compiles the sources of some rooms once and makes NAME (shared) and NAME-static of them, which an
@@ -50,11 +50,7 @@ if(MQW_BUILD_UV)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
   pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libssl>=3 libcrypto>=3)
-  find_library(MQW_WSLAY wslay REQUIRED) # it has no .pc file
-  add_library(mqwire::wslay UNKNOWN IMPORTED)
-  set_target_properties(mqwire::wslay PROPERTIES IMPORTED_LOCATION "${MQW_WSLAY}")
-  mqw_library(mqwire-uv uv "transport;store;client"
-    PUBLIC PkgConfig::LIBUV PRIVATE PkgConfig::OPENSSL mqwire::wslay)
+  mqw_library(mqwire-uv uv "transport;store;client" PUBLIC PkgConfig::LIBUV PRIVATE PkgConfig::OPENSSL)
   mqw_on(mqwire-uv mqwire)
 endif()
 

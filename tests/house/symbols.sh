@@ -51,7 +51,7 @@ check_core() { # DIRECTORY
 check_uv() { # DIRECTORY
     check_shared "$1/libmqwire-uv.so"
     check_needed "$1/libmqwire-uv.so" \
-        '^(libmqwire\.so\.0|libuv\.so.*|libssl\.so\.3|libcrypto\.so\.3|libwslay\.so.*|libc\.so.*|ld-linux.*)$'
+        '^(libmqwire\.so\.0|libuv\.so.*|libssl\.so\.3|libcrypto\.so\.3|libc\.so.*|ld-linux.*)$'
     check_static "$1/libmqwire-uv.a"
 }
 
