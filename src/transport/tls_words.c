@@ -73,9 +73,24 @@ static bool is_tls(const mqw__tls_layer *self)
     return self->head_len < 2 || (self->head[0] >= 20 && self->head[0] <= 23 && self->head[1] == 3);
 }
 
+// OpenSSL leaves those without an answer who do not speak TLS. They hear in their own way what is wrong.
+static void answer(mqw__tls_layer *self)
+{
+    static const uint8_t alert[] = {0x15, 3, 3, 0, 2, 2, SSL_AD_PROTOCOL_VERSION};
+    static const char page[] =
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+        "This port is for TLS: use https:// or wss://.\n";
+    mqw_bytes words = {alert, sizeof alert};
+    if (is_http(self))
+        words = (mqw_bytes){(const uint8_t *)page, sizeof page - 1};
+    (void)mqw__layer_down(&self->layer, &words, 1); // without memory they have to guess
+}
+
 static int say_no_tls(mqw__tls_layer *self)
 {
     bool server = self->tls->role == MQW_SERVER;
+    if (server)
+        answer(self);
     if (server && is_connect(self))
         return say(self, "client speaks MQTT without TLS, but this port is for TLS (connect with mqtts://)");
     if (server && is_http(self))

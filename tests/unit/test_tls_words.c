@@ -373,6 +373,10 @@ static void test_no_tls(void **state)
                     give(&one, samples[i].bytes + cut, samples[i].len - cut);
                 assert_int_equal(one.result, MQW_E_STREAM);
                 assert_string_equal(why_of(&one), samples[i].words[server]);
+                // Who speaks HTTP is answered in HTTP, all others with an alert.
+                const char *answer = strstr(samples[i].bytes, "HTTP") ? "HTTP/1.1 400 " : "\x15\x03\x03";
+                if (server)
+                    assert_memory_equal(mqw__layers_wire(one.stack).data, answer, strlen(answer));
                 close_end(&one);
             }
     mqw_tls_free(both[0]);
