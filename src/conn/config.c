@@ -117,15 +117,21 @@ mqw_config *mqw_config_keep(mqw_config *config)
     return config;
 }
 
-void mqw_config_free(mqw_config *config)
+void mqw_config_trim(mqw_config *config)
 {
-    if (!config || --config->refs > 0)
-        return;
     while (config->spare) {
         mqw__chunk *next = config->spare->next;
         mqw__free(&config->allocator, config->spare, MQW__CHUNK_SIZE);
         config->spare = next;
     }
+    config->spares = 0;
+}
+
+void mqw_config_free(mqw_config *config)
+{
+    if (!config || --config->refs > 0)
+        return;
+    mqw_config_trim(config);
     mqw_allocator allocator = config->allocator;
     mqw__free(&allocator, config, sizeof *config);
 }

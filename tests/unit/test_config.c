@@ -218,7 +218,7 @@ static void references_are_counted(void **state)
     mqw_config_free(NULL);
 }
 
-// Chunks of output that were written are kept for the next ones, up to a number.
+// Chunks of output that were written are kept for the next ones, up to a number, until they are trimmed.
 static void spare_chunks(void **state)
 {
     (void)state;
@@ -236,6 +236,12 @@ static void spare_chunks(void **state)
     unsigned before = memory.allocations;
     assert_int_equal(mqw_conn_send_raw(conn, (mqw_bytes){zeros, sizeof zeros}), 0);
     assert_int_equal(memory.allocations, before);
+    mqw_config_trim(mqw_conn_config(conn));
+    assert_int_equal(mqw_conn_config(conn)->spares, 0);
+    assert_true(memory.held < 3 * sizeof zeros); // what waits stays
+    assert_int_equal(mqw_conn_waiting(conn), sizeof zeros);
+    drop_output(conn);
+    assert_int_equal(mqw_conn_config(conn)->spares, 1);
     mqw_conn_free(conn);
     assert_int_equal(memory.held, 0);
 }
