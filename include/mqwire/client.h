@@ -76,6 +76,9 @@ typedef struct mqw_client_handlers {
                      void *ctx);
     /** The connection is gone, or an attempt has failed. */
     void (*on_lost)(mqw_client *client, const mqw_client_failure *failure, void *ctx);
+    /** A subscription of before could not be restored: reason code of SUBACK, or an mqw_result. It is
+     * forgotten. */
+    void (*on_unsubscribed)(mqw_client *client, mqw_text filter, int result, void *ctx);
     /** The queue was full or above its half and has fallen below a quarter. */
     void (*on_drain)(mqw_client *client, void *ctx);
     /** Once, last: closed by the program (failure NULL), or given up. All completions were called before. The
