@@ -132,7 +132,7 @@ static int choose(socks5 *self)
     if (method == NOTHING && !self->has_login)
         return fail(self, "proxy wants a login: socks5://user:password@host:port");
     if (method == NOTHING)
-        return fail(self, "proxy takes neither a password nor nobody's login");
+        return fail(self, "proxy takes neither our password nor a connection without one");
     if (method == PASSWORD && self->has_login)
         return log_in(self);
     return method == NO_LOGIN ? ask(self) : fail(self, "proxy has chosen a login that it was not offered");
