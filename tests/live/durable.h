@@ -136,7 +136,8 @@ static inline void keeper_close(mqw_conn *conn, void *ctx)
     if (on->conn != conn)
         return;
     on->conn = NULL;
-    mqw_session_lost(on->session);
+    if (on->session)
+        mqw_session_lost(on->session);
 }
 
 static inline void keeper_connection(mqw_server *server, mqw_conn *conn, void *ctx)
