@@ -32,7 +32,11 @@ if(TARGET mqwire-sqlite-static)
 endif()
 if(TARGET mqw)
   install(TARGETS mqw RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  install(FILES docs/man/mqw.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+  file(GLOB mqw_pages CONFIGURE_DEPENDS docs/man/*.1)
+  install(FILES ${mqw_pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
+  install(FILES tools/completion/mqw.bash
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME mqw)
+  install(FILES tools/completion/_mqw DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
 endif()
 
 install(DIRECTORY include/mqwire DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")

@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A server and a client of mqw talking, in MQTT 3.1, 3.1.1 and 5.0: each packet both ways with its time and who said it.
-# $MQW is the command. Ends by itself, within a minute; good when every packet was the one that the script expects.
+# Then mqw pub and mqw sub, through TLS and WebSocket where openssl is there to make a certificate. $MQW is the command.
+# Ends by itself, within a minute; good when every packet was the one that the script expects, and every message came.
 set -eu
 mqw=${MQW:-mqw}
 colour=always
 [ -z "${NO_COLOR:-}" ] || colour=never
 
 scratch=$(mktemp -d)
-server=
+servers=
 finish() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || :
+    [ -z "$servers" ] || kill $servers 2>/dev/null || :
     wait || :
     rm -rf "$scratch"
 }
@@ -91,16 +92,22 @@ play() { # FILE
     timeout 15 "$mqw" open --expect --notes --color "$colour" --script "$1" "$address"
 }
 
-# The server says on its first line where it listens; the rest is read, so that it never waits for us.
-mkfifo "$scratch/said"
-timeout 60 "$mqw" listen --answer --echo --color never tcp://127.0.0.1:0 >"$scratch/said" </dev/null &
-server=$!
-exec 3<"$scratch/said"
-read -r line <&3
-cat <&3 >"$scratch/log" &
-exec 3<&-
-address=${line#listening on }
+# serve NAME OPTIONS...: the server says on its first line where it listens; the rest goes to a file, so that it never
+# waits for us.
+serve() {
+    name=$1
+    shift
+    mkfifo "$scratch/$name"
+    timeout 60 "$mqw" listen --answer --echo --color never "$@" >"$scratch/$name" </dev/null &
+    servers="$servers $!"
+    exec 3<"$scratch/$name"
+    read -r line <&3
+    cat <&3 >"$scratch/$name.log" &
+    exec 3<&-
+    address=${line#listening on }
+}
 
+serve raw tcp://127.0.0.1:0
 heading "mqw listen --answer --echo $address"
 for version in 3.1 3.1.1 5.0; do
     case $version in
@@ -112,5 +119,104 @@ for version in 3.1 3.1.1 5.0; do
     heading "MQTT $version"
     play "$scratch/$version"
 done
-
 heading "every packet of the server was the one that its script expects"
+
+# --- mqw pub and mqw sub ----------------------------------------------------------------------------------
+
+# A command as somebody would type it.
+typed() {
+    line=mqw
+    for word; do
+        case $word in
+        *[!A-Za-z0-9_./:=+,@-]* | '') line="$line '$word'" ;;
+        *) line="$line $word" ;;
+        esac
+    done
+    if [ "$colour" = always ]; then
+        printf '\033[2m$\033[0m %s\n' "$line"
+    else
+        printf '$ %s\n' "$line"
+    fi
+}
+
+types() {
+    typed "$@"
+    timeout 15 "$mqw" "$@"
+}
+
+# A subscriber in the background, whose output `heard` shows; it goes on when the server has answered.
+hears() {
+    typed "$@"
+    mkfifo "$scratch/debug"
+    timeout 15 "$mqw" "$@" --debug --color "$colour" >"$scratch/heard" 2>"$scratch/debug" &
+    listener=$!
+    exec 4<"$scratch/debug"
+    while read -r line <&4; do
+        case $line in *SUBACK*) break ;; esac
+    done
+    cat <&4 >/dev/null &
+    exec 4<&-
+    rm "$scratch/debug"
+}
+heard() {
+    wait "$listener"
+    sed 's/^/  /' "$scratch/heard"
+}
+
+# Commands that fail on purpose: what they say, and that they do.
+fails() { # CODE COMMAND...
+    wanted=$1
+    shift
+    code=0
+    types "$@" 2>&1 || code=$?
+    [ "$code" -eq "$wanted" ]
+}
+
+cd "$scratch"
+trust=
+if command -v openssl >/dev/null; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=localhost \
+        -addext 'subjectAltName=DNS:localhost' -keyout key.pem -out cert.pem 2>/dev/null
+    heading "mqw listen --answer --echo --cert cert.pem --key key.pem wss://localhost:0"
+    serve secure --cert cert.pem --key key.pem wss://localhost:0
+    address=wss://localhost:${address##*:}
+    trust="--cafile cert.pem"
+else
+    heading "mqw listen --answer --echo ws://localhost:0"
+    serve secure ws://localhost:0
+    address=ws://localhost:${address##*:}
+fi
+
+heading "mqw sub and mqw pub, with the options of mosquitto's"
+# shellcheck disable=SC2086 # options
+{
+    hears sub -v -t 'house/#' -q 1 -C 3 $trust "$address"
+    types pub -t house/kitchen -m 21.5 $trust "$address"
+    types pub -t house/hall -m "rather warm" -q 1 $trust "$address"
+    types pub -t house/attic -m '{"t":35,"open":false}' -q 2 $trust "$address"
+    heard
+
+    heading "as a table, as JSON, with properties"
+    hears sub -t '#' -C 1 -F '%-14t %3l bytes  %C  %P  %x' $trust "$address"
+    types pub -t house/kitchen -m 21.5 -D publish content-type text/plain -D publish user-property unit C $trust "$address"
+    heard
+    hears sub -t '#' -C 1 --json $trust "$address"
+    types pub -t house/kitchen -m 21.5 -D publish message-expiry-interval 60 $trust "$address"
+    heard
+
+    heading "a line, a message: as fast as the server takes them"
+    hears sub -t log -q 1 -C 10000 $trust "$address"
+    seq 10000 | types pub -t log -q 1 -l --stats $trust "$address" 2>&1
+    wait "$listener"
+    seq 10000 | cmp - "$scratch/heard"
+    echo "  1 ... $(tail -n 1 "$scratch/heard"): all of them, in order"
+
+    heading "what goes wrong is said in words"
+    fails 1 pub -t house/kitchen -m 21.5 mqtt://localhost:1
+    [ -z "$trust" ] || fails 8 pub -t house/kitchen -m 21.5 "$address"
+    [ -z "$trust" ] || fails 8 pub -t house/kitchen -m 21.5 $trust --server-name example.org "$address"
+    [ -z "$trust" ] || fails 8 pub -t house/kitchen -m 21.5 "mqtt://${address#wss://}"
+    fails 1 pub -t 'house/#' -m 21.5 "$address"
+    fails 1 sub --tpoic house "$address"
+}
+heading "every message came"

@@ -7,23 +7,27 @@ run 0 "$MQW" help
 says 'mqw decode'
 says 'mqw open'
 says 'mqw listen'
-says 'exit codes:'
+says 'mqw pub'
+says 'mqw sub'
 run 0 "$MQW" --help
 says 'mqw decode'
 run 0 "$MQW" --version
 lines 1 '^mqw [0-9]+\.[0-9]+\.[0-9]+$'
 
-for command in decode open listen; do
+for command in decode open listen pub sub; do
     run 0 "$MQW" "$command" --help
     says "usage: mqw $command"
     says '--json'
     says '--color'
     says 'exit codes:'
+    lines 0 '.{81}'
     cp "$out" "$scratch/one"
     run 0 "$MQW" help "$command"
     cmp -s "$out" "$scratch/one" || fail "mqw help $command and mqw $command --help differ"
+done
+for command in decode open listen; do # of pub and sub it is the host
     run 0 "$MQW" "$command" -h
-    lines 0 '.{81}'
+    says "usage: mqw $command"
 done
 run 0 "$MQW" help open
 for option in script expect exact unordered timeout answers connect client-id username password keep-alive clean wait \
@@ -40,12 +44,29 @@ for option in version from hex lenient full; do
     says "--$option"
 done
 
-# the manual page has every option
-for command in decode open listen; do
-    run 0 "$MQW" help "$command"
-    for option in $(sed -n 's/^ .*--\([a-z-]*\).*/\1/p' "$out" | sort -u); do
+# the manual pages have every option with its letter, and name none that there is not
+for command in decode open listen pub sub; do
+    case $command in
+    pub | sub) page="${SOURCE_DIR:-.}/docs/man/mqw-$command.1" ;;
+    *) page="${SOURCE_DIR:-.}/docs/man/mqw.1" ;;
+    esac
+    run 0 "$MQW" help --table "$command"
+    cp "$out" "$scratch/table"
+    while IFS= read -r option; do
         check
-        grep -q -e "Fl -$option" "${SOURCE_DIR:-.}/docs/man/mqw.1" || fail "mqw(1) does not know --$option"
+        letter=${option%%	*}
+        name=${option#*	}
+        name=${name%%	*}
+        pattern="Fl -${name#--}( |\$)"
+        [ -z "$letter" ] || pattern="Fl ${letter#-} , Fl -${name#--}( |\$)"
+        grep -qE -e "^\.It $pattern" "$page" || fail "${page##*/} does not know $letter $name"
+    done <"$scratch/table"
+    cut -f 2 "$scratch/table" >>"$scratch/names.${page##*/}"
+done
+for page in mqw.1 mqw-pub.1 mqw-sub.1; do
+    sed -nE 's/^\.It.* Fl -([a-z0-9-]+).*/--\1/p' "${SOURCE_DIR:-.}/docs/man/$page" | while read -r name; do
+        check
+        grep -qxF -e "$name" "$scratch/names.$page" || fail "$page has $name, mqw has not"
     done
 done
 

@@ -243,11 +243,13 @@ static mqw_config *new_config(tool_console *console)
 
 mqw_open_options console_open_options(const tool_console *console)
 {
-    return (mqw_open_options){
-        .size = sizeof(mqw_open_options),
+    mqw_open_options options = {
+        .size = sizeof(options),
         .config = console->config,
         .max_connections = console->settings->max_peers,
     };
+    secure_apply(&console->secure, &options);
+    return options;
 }
 
 // Whether a connection takes the descriptors that lines and what is shown would take.
@@ -275,7 +277,6 @@ static void watch_signals(tool_console *console)
 static int open_script(tool_console *console)
 {
     const char *name = console->settings->script;
-    console->script = -1;
     if (name && strcmp(name, "-") != 0)
         console->script = open(name, O_RDONLY | O_CLOEXEC);
     else
@@ -288,7 +289,8 @@ static int open_script(tool_console *console)
 
 int console_begin(tool_console *console, const tool_settings *settings, mqw_role ours)
 {
-    *console = (tool_console){.settings = settings, .ours = ours, .stdio = takes_stdio(settings->argument)};
+    *console = (tool_console){
+        .settings = settings, .ours = ours, .stdio = takes_stdio(settings->argument), .script = -1};
     setvbuf(stdout, NULL, _IOLBF, 0);
     show_init(&console->show, settings, console->stdio ? stderr : stdout);
     console->interactive = !has_script(console) && !console->stdio && isatty(STDIN_FILENO);
@@ -301,7 +303,7 @@ int console_begin(tool_console *console, const tool_settings *settings, mqw_role
         tool_complain("out of memory");
         return TOOL_BROKEN;
     }
-    return open_script(console);
+    return secure_make(&console->secure, settings, ours) ? open_script(console) : TOOL_USAGE;
 }
 
 int console_run(tool_console *console)
@@ -309,6 +311,7 @@ int console_run(tool_console *console)
     uv_run(&console->loop, UV_RUN_DEFAULT);
     uv_loop_close(&console->loop);
     mqw_config_free(console->config);
+    secure_free(&console->secure);
     if (console->script >= 0 && !console->reading)
         close(console->script);
     await_free(&console->await);

@@ -12,6 +12,7 @@
 #include "echo.h"
 #include "input.h"
 #include "options.h"
+#include "secure.h"
 #include "show.h"
 
 // One connection.
@@ -39,6 +40,7 @@ typedef struct console {
     tool_show show;
     mqw_role ours;
     mqw_config *config;  // of every connection
+    tool_secure secure;  // TLS and WebSocket
     mqw_server *server;  // listen
     tool_peer *peers;    // newest first
     unsigned peer_count; // that there were

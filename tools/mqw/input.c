@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lines on the loop; see input.h. Each turn takes one line at most, so that packets and input alternate.
+// Lines on the loop; see input.h.
 #include "input.h"
 
 #include <errno.h>
@@ -105,6 +105,14 @@ static void take_line(tool_input *input)
     give(input, start, len);
 }
 
+// Packets and input alternate: a turn takes one line, or a burst of them.
+static void take_lines(tool_input *input)
+{
+    take_line(input);
+    for (unsigned i = 0; i < input->burst && input->open && !input->paused && has_line(input); i++)
+        take_line(input);
+}
+
 /* --- The terminal ------------------------------------------------------------------------------------- */
 
 static void take_keys(tool_input *input)
@@ -138,7 +146,7 @@ static void on_idle(uv_idle_t *handle)
     if (input->edit)
         take_keys(input);
     else if (input->polled || input->ended || has_line(input) || fill(input))
-        take_line(input);
+        take_lines(input);
     if (input->open)
         arm(input, has_line(input));
 }
@@ -151,7 +159,7 @@ static void on_readable(uv_poll_t *handle, int status, int events)
         input->ended = status < 0;
         on_keys(input);
     } else if (fill(input)) {
-        take_line(input);
+        take_lines(input);
     }
     if (input->open)
         arm(input, has_line(input));

@@ -20,8 +20,9 @@ typedef struct input {
     bool polled; // else a file, which is always readable
     bool own;    // the descriptor is closed with the input
     bool paused;
-    bool ended; // nothing more can be read
-    char *text; // read and not yet taken: from `first` to `last`
+    bool ended;     // nothing more can be read
+    unsigned burst; // lines taken in one turn of the loop, beyond the first
+    char *text;     // read and not yet taken: from `first` to `last`
     size_t first;
     size_t last;
     size_t size;

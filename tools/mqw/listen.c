@@ -162,17 +162,33 @@ static void on_connection(mqw_server *server, mqw_conn *conn, void *ctx)
     console_read(console);
 }
 
+// What is bound is a TCP port; people want the address that a client would give.
+static void show_address(const tool_console *console, char *out, size_t cap)
+{
+    char bound[160] = "";
+    const char *wanted = console->settings->argument, *end = strstr(wanted, "://");
+    mqw_server_address(console->server, 0, bound, sizeof(bound));
+    const char *rest = strstr(bound, "://");
+    bool layered = end && rest && strncmp(wanted, "mqtt://", 7) != 0 && strncmp(wanted, "tcp://", 6) != 0;
+    if (layered)
+        snprintf(out, cap, "%.*s%s", (int)(end - wanted), wanted, rest);
+    else
+        snprintf(out, cap, "%s", bound);
+}
+
 static int listen_at(tool_console *console)
 {
-    char address[160] = "", text[192];
+    char address[192], text[224];
     mqw_open_options options = console_open_options(console);
     int result = mqw_server_listen(&console->server, &console->loop, console->settings->argument, &options,
                                    on_connection, console);
     if (result < 0) {
-        tool_complain("cannot listen on %s: %s", console->settings->argument, tool_why(result));
-        return result == MQW_E_ADDRESS ? TOOL_USAGE : TOOL_UNREACHABLE;
+        bool bare = result == MQW_E_MISUSE && console->secure.tls == NULL;
+        tool_complain("cannot listen on %s: %s", console->settings->argument,
+                      bare ? "TLS needs --cert and --key, or --psk and --psk-identity" : tool_why(result));
+        return result == MQW_E_ADDRESS || bare ? TOOL_USAGE : TOOL_UNREACHABLE;
     }
-    mqw_server_address(console->server, 0, address, sizeof(address));
+    show_address(console, address, sizeof(address));
     snprintf(text, sizeof(text), "listening on %s", address);
     if (console->show.json)
         show_event(&console->show, 0, PAINT_PLAIN, "listening", text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// mqw: MQTT at the terminal, packet by packet. A table of subcommands.
+// mqw: MQTT at the terminal. A table of subcommands.
 #include <errno.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -8,32 +8,18 @@
 #include <mqwire/codec.h>
 #include <mqwire/spec.h>
 
+#include "call.h"
+#include "help.h"
+#include "nearest.h"
 #include "tool.h"
 
-static const tool_command commands[] = {
-    {COMMAND_DECODE, "decode", "[FILE]", false, "show the packets of a byte stream",
-     "Shows the packets of one direction of a byte stream, each with its offset. FILE - or none is standard input. "
-     "The version is learned from a CONNECT in the stream. A malformed packet ends it with exit code 1, naming its "
-     "offset and the clause of the standard, and showing the bytes that stand there.",
-     decode_run},
-    {COMMAND_OPEN, "open", "ADDRESS", true, "talk to a server, packet by packet",
-     "Connects to ADDRESS and sends what lines of standard input or of a script say; shows every packet both ways with "
-     "its time and who said it: C> the client, S> the server. No packet is sent by itself unless an option asks for it. "
-     "At a terminal lines are edited, Tab completes, and .help lists what else a line may say.",
-     open_run},
-    {COMMAND_LISTEN, "listen", "ADDRESS", true, "be a server, packet by packet",
-     "Listens on ADDRESS, port 0 for one that the system picks, and shows every packet both ways for each client that "
-     "connects, with its time and who said it. Lines of standard input go to the newest client, or to client N when "
-     "they begin with #N.",
-     listen_run},
-};
-
-enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
-
-static const char addresses[] = "  mqtt://HOST[:PORT], tcp://HOST[:PORT], HOST[:PORT], unix:/PATH, fd:N\n"
-                                "  fd:IN,OUT, stdio:, pipe:IN,OUT (named pipes), tty:/DEVICE[,BAUD]\n";
-
-static const char lines[] =
+static const char console_more[] =
+    "\naddresses:\n"
+    "  mqtt://HOST[:PORT], tcp://HOST[:PORT], HOST[:PORT], unix:/PATH, fd:N\n"
+    "  fd:IN,OUT, stdio:, pipe:IN,OUT (named pipes), tty:/DEVICE[,BAUD]\n"
+    "  with TLS mqtts://HOST[:PORT], through WebSocket ws://HOST[:PORT][/PATH],\n"
+    "  with both wss://HOST[:PORT][/PATH]\n"
+    "\nlines:\n"
     "  PUBLISH topic=\"a/b\" payload=\"hi\" qos=1 packet_id=7   a packet to send\n"
     "  C> PUBLISH ... or S> CONNACK ...                     the same, and who says it\n"
     "  .help, .quit, .wait NAME, .hex BYTES ...             commands of the console\n"
@@ -41,7 +27,15 @@ static const char lines[] =
     "In a transcript (--expect) fields that are not named are not compared; a value\n"
     "* is any, $NAME one that is kept; !FIELD is one that must not be there.\n";
 
-static const char codes[] =
+static const char client_more[] =
+    "\naddresses:\n"
+    "  mqtt://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], mqtts:// with TLS, HOST[:PORT]\n"
+    "  ws://HOST[:PORT][/PATH], wss:// with TLS: WebSocket; unix:/PATH\n"
+    "Several are tried in turn.\n"
+    "\npasswords: --password-file, --ask-password, the variable MQW_PASSWORD, or -P\n"
+    "options can also stand in ~/.config/mqw/";
+
+static const char console_codes[] =
     "  0  all went well\n"
     "  1  the answer is no: a malformed packet, a peer that breaks the rules, or that\n"
     "     differs from the transcript\n"
@@ -49,6 +43,48 @@ static const char codes[] =
     "     may not be said\n"
     "  3  no connection, no listener, no such file\n"
     "  4  the stream or the system failed midway\n";
+
+static const char client_codes[] =
+    "  0        all went well\n"
+    "  1        the command line is not understood, a file cannot be read, or there\n"
+    "           is no connection\n"
+    "  7        the connection was lost (--no-reconnect)\n"
+    "  8        TLS failed: a certificate that is not good, or no TLS at that port\n"
+    "  14       the system failed midway\n"
+    "  27       the time of -W is over\n"
+    "  1 to 5   refused by a server of MQTT 3.1 or 3.1.1: the return code of CONNACK\n"
+    "  128 up   refused by the server: the reason code\n";
+
+static const tool_command commands[] = {
+    {COMMAND_PUB, "pub", CALL_FAILED, MQW_IN_CONNECT | MQW_IN_PUBLISH | MQW_IN_WILL | MQW_IN_DISCONNECT,
+     "[ADDRESS...]", false, "publish a message, a file, or lines",
+     "Publishes a message and ends when the server has answered for it. The options are those of mosquitto_pub, and "
+     "more. Lines of standard input (-l) are read as fast as the server takes them.",
+     client_more, client_codes, pub_run},
+    {COMMAND_SUB, "sub", CALL_FAILED,
+     MQW_IN_CONNECT | MQW_IN_SUBSCRIBE | MQW_IN_UNSUBSCRIBE | MQW_IN_WILL | MQW_IN_DISCONNECT, "[ADDRESS...]",
+     false, "print the messages of topics",
+     "Subscribes, prints what comes, and comes back when the connection is lost. The options are those of "
+     "mosquitto_sub, and more. A message is acknowledged when it has been written to standard output.",
+     client_more, client_codes, sub_run},
+    {COMMAND_DECODE, "decode", TOOL_USAGE, 0, "[FILE]", false, "show the packets of a byte stream",
+     "Shows the packets of one direction of a byte stream, each with its offset. FILE - or none is standard input. "
+     "The version is learned from a CONNECT in the stream. A malformed packet ends it with exit code 1, naming its "
+     "offset and the clause of the standard, and showing the bytes that stand there.",
+     "", console_codes, decode_run},
+    {COMMAND_OPEN, "open", TOOL_USAGE, 0, "ADDRESS", true, "talk to a server, packet by packet",
+     "Connects to ADDRESS and sends what lines of standard input or of a script say; shows every packet both ways with "
+     "its time and who said it: C> the client, S> the server. No packet is sent by itself unless an option asks for it. "
+     "At a terminal lines are edited, Tab completes, and .help lists what else a line may say.",
+     console_more, console_codes, open_run},
+    {COMMAND_LISTEN, "listen", TOOL_USAGE, 0, "ADDRESS", true, "be a server, packet by packet",
+     "Listens on ADDRESS, port 0 for one that the system picks, and shows every packet both ways for each client that "
+     "connects, with its time and who said it. Lines of standard input go to the newest client, or to client N when "
+     "they begin with #N.",
+     console_more, console_codes, listen_run},
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
 void tool_complain(const char *format, ...)
 {
@@ -62,32 +98,30 @@ void tool_complain(const char *format, ...)
 
 const char *tool_why(int result)
 {
-    if (result == MQW_E_REFUSED)
-        return "TLS and WebSocket are not built in";
     return result == MQW_E_STREAM ? strerror(errno) : mqw_strerror(result);
 }
 
 static void help_all(FILE *out)
 {
-    fputs("mqw shows and speaks MQTT 3.1, 3.1.1 and 5.0, packet by packet.\n\nusage:\n", out);
+    fputs("mqw shows and speaks MQTT 3.1, 3.1.1 and 5.0.\n\nusage:\n", out);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  mqw %-6s [OPTION...] %-8s  %s\n", commands[i].name, commands[i].argument,
+        fprintf(out, "  mqw %-6s [OPTION...] %-12s  %s\n", commands[i].name, commands[i].argument,
                 commands[i].summary);
-    fputs("  mqw help [COMMAND]               what a command does, and its options\n"
-          "  mqw --version\n\nexit codes:\n",
+    fputs("  mqw help   [COMMAND]                 what a command does, its options and exit codes\n"
+          "  mqw --version\n",
           out);
-    fputs(codes, out);
 }
 
 static void help_command(const tool_command *command)
 {
     printf("usage: mqw %s [OPTION...] %s\n\n", command->name, command->argument);
-    options_wrap(stdout, command->about, 0, 0);
-    puts("\noptions:");
-    options_help(stdout, command);
-    if (command->bit != COMMAND_DECODE)
-        printf("\naddresses:\n%s\nlines:\n%s", addresses, lines);
-    printf("\nexit codes:\n%s", codes);
+    help_wrap(stdout, command->about, 0, 0);
+    putchar('\n');
+    help_options(stdout, command);
+    fputs(command->more, stdout);
+    if (command->more == client_more)
+        printf("%s, one per line\n", command->name);
+    printf("\nexit codes:\n%s", command->codes);
 }
 
 static const tool_command *find_command(const char *name)
@@ -101,7 +135,7 @@ static const tool_command *find_command(const char *name)
 static int no_command(const char *name)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (options_distance(name, commands[i].name) <= 2) {
+        if (nearest_distance(name, commands[i].name) <= 2) {
             tool_complain("unknown command %s; did you mean %s?", name, commands[i].name);
             return TOOL_USAGE;
         }
@@ -121,14 +155,28 @@ static int help_run(const char *name)
     return TOOL_OK;
 }
 
+// What completion in a shell reads: the subcommands, or the options of one.
+static int help_table(const char *name)
+{
+    const tool_command *command = name ? find_command(name) : NULL;
+    if (name && command == NULL)
+        return no_command(name);
+    if (command)
+        help_dump(stdout, command);
+    for (size_t i = 0; command == NULL && i < COMMAND_COUNT; i++)
+        printf("%s\t%s\n", commands[i].name, commands[i].summary);
+    return TOOL_OK;
+}
+
 static int run(const tool_command *command, int count, char **words)
 {
     tool_settings settings;
     bool help;
     int result = options_parse(command, count, words, &settings, &help);
-    if (result)
-        return result;
-    return help ? help_run(command->name) : command->run(&settings);
+    if (result == 0)
+        result = help ? help_run(command->name) : command->run(&settings);
+    options_free(&settings);
+    return result;
 }
 
 static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
@@ -143,7 +191,8 @@ static int start(int count, char **words)
         return TOOL_USAGE;
     }
     if (is_one_of(words[1], "help", "--help", "-h"))
-        return help_run(count > 2 ? words[2] : NULL);
+        return count > 2 && strcmp(words[2], "--table") == 0 ? help_table(count > 3 ? words[3] : NULL)
+                                                             : help_run(count > 2 ? words[2] : NULL);
     if (is_one_of(words[1], "version", "--version", "-V")) {
         puts("mqw " MQW_TOOL_VERSION);
         return TOOL_OK;

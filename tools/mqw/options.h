@@ -1,19 +1,59 @@
 // SPDX-License-Identifier: MIT
-// The command line: one table of options for all subcommands, the parser that reads it, and the help made
-// from it.
+// The command line: what it says, the parser that reads it by the table of options (table.h), and the help
+// made from that table.
 #ifndef MQW_OPTIONS_H
 #define MQW_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { COMMAND_DECODE = 1, COMMAND_OPEN = 2, COMMAND_LISTEN = 4 };
+#include "property.h"
+
+enum { COMMAND_DECODE = 1, COMMAND_OPEN = 2, COMMAND_LISTEN = 4, COMMAND_PUB = 8, COMMAND_SUB = 16 };
 
 typedef enum tool_paint_when { PAINT_AUTO, PAINT_ALWAYS, PAINT_NEVER } tool_paint_when;
 typedef enum tool_policy_kind { POLICY_STRICT, POLICY_REPORT, POLICY_ORIGINAL } tool_policy_kind;
 
 #define WAIT_FOREVER UINT32_MAX
+
+// An option that may be given several times.
+typedef struct tool_texts {
+    const char **items;
+    size_t count;
+} tool_texts;
+
+// What the options of TLS say.
+typedef struct tool_tls_settings {
+    bool on;
+    bool system;   // trust what the system trusts, beside cafile and capath
+    bool any_host; // --insecure
+    bool anybody;  // --no-verify
+    const char *cafile;
+    const char *capath;
+    const char *certificate;
+    const char *key;
+    uint32_t key_form;
+    const char *key_password; // file
+    const char *server_name;
+    const char *ciphers;
+    const char *alpn;
+    uint32_t version; // as on the wire; 0: not said
+    const char *psk;  // hexadecimal
+    const char *psk_identity;
+    const char *key_log;
+    uint32_t clients; // MQW_TLS_…
+} tool_tls_settings;
+
+// What the options of WebSocket say.
+typedef struct tool_web_settings {
+    bool on;
+    const char *path;
+    const char *protocol;
+    tool_texts headers;
+    const char *origin;
+} tool_web_settings;
 
 // What the command line says. Zero is the default where the table names no other.
 typedef struct tool_settings {
@@ -45,23 +85,80 @@ typedef struct tool_settings {
     bool once;
     uint32_t max_peers;
     uint32_t max_packet; // bytes; 0: the default of the connection
+    tool_tls_settings tls;
+    tool_web_settings web;
+
+    // pub and sub: where to
+    const char *host;
+    uint32_t port; // 0: not said
+    const char *unix_path;
+    tool_texts urls;
+    const char *proxy;
+    const char *bind;
+    bool no_delay;
+    uint32_t connect_timeout; // ms
+    bool retry;
+    bool no_reconnect;
+    // … as whom
+    const char *id_prefix;
+    const char *password_file;
+    bool ask_password;
+    bool persistent; // no clean start
+    bool has_expiry;
+    uint32_t expiry; // of the session, in seconds
+    const char *will_topic;
+    const char *will_payload;
+    uint32_t will_qos;
+    bool will_retain;
+    tool_properties properties;
+    // … what
+    tool_texts topics;
+    uint32_t qos;
+    bool retain;
+    const char *message;
+    const char *file;
+    bool lines;
+    bool whole; // standard input
+    bool empty;
+    uint32_t repeat;
+    uint32_t repeat_delay; // ms
+    uint32_t max_inflight; // 0: not said
+    tool_texts filtered;
+    tool_texts unsubscribe;
+    uint32_t count; // messages; 0: any number
+    uint32_t limit; // ms; 0: none
+    bool subscribe_only;
+    bool fresh_only;
+    bool retained_only;
+    bool remove_retained;
+    bool as_published;
+    bool no_local;
+    uint32_t chance; // of a message to be printed, of 100,000; 0: all
+    // … and how it looks
+    const char *format;
+    bool verbose;
+    bool no_newline;
+    bool pretty;
+    bool debug;
+    bool quiet;
+    bool stats;
+    uint32_t progress; // paint_when
+    const char *options_file;
+
+    char **texts; // files of options that were read, which other fields point into
+    size_t text_count;
 } tool_settings;
 
 struct tool_command;
 
 // Reads the words behind the name of a subcommand. Returns 0, or an exit code when that is all: help was
 // wanted (then *help is true and nothing is printed yet), or something was wrong (then it was said).
+// options_free is due in any case.
 int options_parse(const struct tool_command *command, int count, char **words, tool_settings *out,
                   bool *help);
+void options_free(tool_settings *settings);
 
-// Prints the options of a subcommand, aligned, as --help shows them.
-void options_help(FILE *out, const struct tool_command *command);
-
-// Prints text in lines of at most 80 columns, each behind `indent` blanks; `column` is where the first line
-// stands.
-void options_wrap(FILE *out, const char *text, int indent, int column);
-
-// How many letters differ between two words, neighbours that changed places counting once.
-unsigned options_distance(const char *a, const char *b);
+// One more text at the end; false: no memory.
+bool texts_add(tool_texts *texts, const char *text);
 
 #endif

@@ -118,7 +118,7 @@ static void on_error(mqw_conn *conn, const mqw_error *error, void *ctx)
     tool_peer *peer = ctx;
     tool_console *console = peer->console;
     const char *why = mqw_conn_stream_error(conn);
-    if (!peer->connected) {
+    if (!peer->connected && console->ours == MQW_CLIENT) {
         tool_complain("cannot connect to %s: %s", console->settings->argument,
                       *why ? why : mqw_strerror(error->code));
         console_finish(console, TOOL_UNREACHABLE);
@@ -149,7 +149,7 @@ static void on_close(mqw_conn *conn, void *ctx)
     mqw_conn_counters(conn, &counters);
     snprintf(text, sizeof(text), "closed: %llu packets sent, %llu received",
              (unsigned long long)counters.packets_queued, (unsigned long long)counters.packets_received);
-    if (peer->connected)
+    if (peer->connected || console->ours == MQW_SERVER)
         show_event(&console->show, peer_shown(peer), PAINT_DIM, "closed", text);
     if (peer->requests > 0 && console->ours == MQW_CLIENT && !console->ending && !console->settings->expect) {
         tool_complain("the connection was closed, and %u of the requests got no answer", peer->requests);

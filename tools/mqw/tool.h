@@ -5,7 +5,7 @@
 
 #include "options.h"
 
-// How mqw ends. The numbers are documented: mqw help, mqw(1).
+// How mqw ends, pub and sub apart (call.h). The numbers are documented: mqw help, mqw(1).
 enum {
     TOOL_OK = 0,
     TOOL_DIFFERS =
@@ -19,16 +19,22 @@ enum {
 typedef struct tool_command {
     unsigned bit; // COMMAND_…, to which rows of the options refer
     const char *name;
+    int misused;          // exit code when the command line is not understood
+    unsigned sends;       // packets that -D can give properties: MQW_IN_…
     const char *argument; // what stands behind the options
     bool argument_needed;
     const char *summary; // one line
     const char *about;   // paragraphs for --help
+    const char *more;    // what --help shows behind the options
+    const char *codes;   // exit codes
     int (*run)(const tool_settings *settings);
 } tool_command;
 
 int decode_run(const tool_settings *settings);
 int open_run(const tool_settings *settings);
 int listen_run(const tool_settings *settings);
+int pub_run(const tool_settings *settings);
+int sub_run(const tool_settings *settings);
 
 // Prints `mqw: ` and a message to standard error.
 #if defined(__GNUC__)

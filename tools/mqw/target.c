@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// Where mqw pub and mqw sub connect to; see target.h.
+#include "target.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "secure.h"
+#include "tool.h"
+
+enum { ADDRESS_MAX = 2048, PORT = 1883, PORT_TLS = 8883 };
+
+// Appends an address to the list.
+static bool add(tool_target *target, const char *address)
+{
+    size_t len = target->addresses ? strlen(target->addresses) : 0;
+    char *more = realloc(target->addresses, len + strlen(address) + 2);
+    if (more == NULL) {
+        tool_complain("out of memory");
+        return false;
+    }
+    target->addresses = more;
+    sprintf(more + len, "%s%s", len ? " " : "", address);
+    return true;
+}
+
+static bool begins(const char *text, const char *start)
+{
+    return strncasecmp(text, start, strlen(start)) == 0;
+}
+
+static bool has_scheme(const char *address)
+{
+    static const char *const others[] = {"unix:", "fd:", "stdio:", "pipe:", "tty:"};
+    bool found = strstr(address, "://") != NULL;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        found |= begins(address, others[i]);
+    return found;
+}
+
+// The path of mqtt:// and its kin is a topic; that of ws:// is the path of the request.
+static bool has_topic(const char *address)
+{
+    static const char *const schemes[] = {"mqtt://", "mqtts://", "tcp://", "ssl://", "tls://"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        found |= begins(address, schemes[i]);
+    return found;
+}
+
+static bool add_topic(tool_target *target, const char *topic)
+{
+    char *copy = *topic ? strdup(topic) : NULL;
+    if (*topic == '\0' || (copy && texts_add(&target->topics, copy)))
+        return true;
+    free(copy);
+    tool_complain("out of memory");
+    return false;
+}
+
+static bool add_url(tool_target *target, const tool_settings *settings, const char *url)
+{
+    char address[ADDRESS_MAX];
+    const char *scheme = has_scheme(url) ? "" : secure_wanted(settings) ? "mqtts://" : "mqtt://";
+    int len = snprintf(address, sizeof(address), "%s%s", scheme, url);
+    if (len >= (int)sizeof(address)) {
+        tool_complain("the address is too long");
+        return false;
+    }
+    char *path = has_topic(address) ? strchr(strstr(address, "://") + 3, '/') : NULL;
+    if (path) {
+        *path = '\0';
+        if (!add_topic(target, path + 1))
+            return false;
+    }
+    return add(target, address);
+}
+
+// Whether a comma or blank parts two addresses, and is not part of a topic: a scheme follows.
+static bool is_separator(const char *at)
+{
+    size_t letters = strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+    return (*at == ',' || *at == ' ') && letters > 0 && strncmp(at + 1 + letters, "://", 3) == 0;
+}
+
+static bool add_urls(tool_target *target, const tool_settings *settings, const char *urls)
+{
+    char one[ADDRESS_MAX];
+    while (*urls) {
+        size_t len = 0;
+        while (urls[len] && !is_separator(urls + len))
+            len++;
+        snprintf(one, sizeof(one), "%.*s", (int)(len < sizeof(one) ? len : sizeof(one) - 1), urls);
+        if (!add_url(target, settings, one))
+            return false;
+        urls += len + (urls[len] != '\0');
+    }
+    return true;
+}
+
+static bool add_host(tool_target *target, const tool_settings *settings)
+{
+    char address[ADDRESS_MAX];
+    const char *host = settings->host ? settings->host : "localhost";
+    if (strstr(host, "://"))
+        return add_urls(target, settings, host);
+    bool tls = secure_wanted(settings) || settings->port == PORT_TLS;
+    bool bare = strchr(host, ':') && host[0] != '[';
+    unsigned port = settings->port ? settings->port : tls ? PORT_TLS : PORT;
+    snprintf(address, sizeof(address), "%s://%s%s%s:%u", tls ? "mqtts" : "mqtt", bare ? "[" : "", host,
+             bare ? "]" : "", port);
+    return add(target, address);
+}
+
+static bool add_socket(tool_target *target, const char *path)
+{
+    char address[ADDRESS_MAX];
+    snprintf(address, sizeof(address), "unix:%s", path);
+    return add(target, address);
+}
+
+bool target_make(tool_target *target, const tool_settings *settings)
+{
+    *target = (tool_target){NULL, {NULL, 0}};
+    if (settings->unix_path && !add_socket(target, settings->unix_path))
+        return false;
+    for (size_t i = 0; i < settings->urls.count; i++)
+        if (!add_urls(target, settings, settings->urls.items[i]))
+            return false;
+    bool named = settings->unix_path || settings->urls.count > 0;
+    if (named && (settings->host || settings->port)) {
+        tool_complain("the server is named twice: by -h or -p, and by an address");
+        return false;
+    }
+    return named || add_host(target, settings);
+}
+
+void target_free(tool_target *target)
+{
+    for (size_t i = 0; i < target->topics.count; i++)
+        free((char *)target->topics.items[i]);
+    free(target->topics.items);
+    free(target->addresses);
+    *target = (tool_target){NULL, {NULL, 0}};
+}
+
+const char *target_show(const char *address, char room[TARGET_SHOWN])
+{
+    const char *start = strstr(address, "://");
+    const char *host = start ? start + 3 : address;
+    size_t authority = strcspn(host, "/");
+    const char *at = NULL;
+    for (size_t i = 0; start && i < authority; i++)
+        at = host[i] == '@' ? host + i : at;
+    if (at)
+        snprintf(room, TARGET_SHOWN, "%.*s%s", (int)(host - address), address, at + 1);
+    else
+        snprintf(room, TARGET_SHOWN, "%s", address);
+    return room;
+}
