@@ -32,8 +32,9 @@ extern "C" {
 /** A set of records, in order of their keys (bytes compared as unsigned). */
 typedef struct mqw_store mqw_store;
 
-/** A batch is on disk (result 0), or failed and will never be (MQW_E_STREAM, MQW_E_NO_MEMORY; mqw_store_error
- * says why). Called by the loop, never inside a call of the store. */
+/** A batch is on disk (result 0), or the store has failed (MQW_E_STREAM, MQW_E_NO_MEMORY; mqw_store_error
+ * says why): the batch is then there whole or not at all, and none after it is. Called by the loop, never
+ * inside a call of the store. */
 typedef void mqw_store_done(mqw_store *store, int result, void *ctx);
 /** A record; views live until it returns. Returns 0 to go on, else the value that mqw_store_read then gives.
  */
@@ -57,9 +58,10 @@ typedef struct mqw_sqlite_options {
     uint32_t busy_timeout; /**< Milliseconds to wait for another process at opening; default 0. */
 } mqw_sqlite_options;
 
-/** Records in an SQLite file (WAL, synchronous=FULL), made when it is not there, mode 0600. In
- * libmqwire-sqlite. One process at a time. 0, MQW_E_NO_MEMORY, or MQW_E_STREAM: `why` (may be NULL) gets a
- * sentence. */
+/** Records in an SQLite file (WAL, synchronous=FULL), made when it is not there, mode 0600 (with a `vfs`: as
+ * that makes it); while it is open its log is beside it (`-wal`). One process at a time. In libmqwire-sqlite.
+ * After a failure nothing is written any more: close it, and open it again. 0, MQW_E_MISUSE, MQW_E_NO_MEMORY,
+ * or MQW_E_STREAM: `why` (may be NULL) gets a sentence. */
 MQW_API int mqw_store_sqlite(mqw_store **out, uv_loop_t *loop, const char *path,
                              const mqw_sqlite_options *options, char *why, size_t cap);
 

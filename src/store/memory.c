@@ -74,8 +74,10 @@ static void bury(memory *self, record *gone)
 static void unlink_at(memory *self, const path *way)
 {
     record *gone = *way->at[0];
-    for (unsigned level = 0; level < gone->levels; level++)
+    unsigned level = 0;
+    do // every record is on the first
         *way->at[level] = gone->next[level];
+    while (++level < gone->levels);
     self->changes++;
     bury(self, gone);
 }
@@ -88,7 +90,7 @@ static bool is_at(const record *found, mqw_bytes key)
 static record *make(memory *self, mqw_bytes key, mqw_bytes value)
 {
     unsigned levels = mqw__key_levels(&self->random);
-    record *made = mqw__store_alloc(sizeof *made + levels * sizeof *made->next + key.len + value.len);
+    record *made = mqw__store_alloc(sizeof *made + levels * sizeof(record *) + key.len + value.len);
     if (!made)
         return NULL;
     made->levels = levels;

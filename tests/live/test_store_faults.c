@@ -307,6 +307,7 @@ static void fails_with(int code, int after, const char *words)
     on.told = 0;
     disk_gate(&on.disk, false);
     assert_int_equal(put(&on, "new", "1"), 0);
+    assert_int_equal(put(&on, "also", "1"), 0);
     commit(&on);
     (void)uv_run(&on.live.loop, UV_RUN_NOWAIT);
     assert_int_equal(put(&on, "newer", "1"), 0); // in the next batch, which is never written
@@ -326,7 +327,8 @@ static void fails_with(int code, int after, const char *words)
     assert_int_equal(commit_now(&on), MQW_E_STREAM);
     close_store(&on);
     assert_int_equal(open_store(&on), 0);
-    assert_string_equal(records(&on), "old=1 ");
+    const char *left = records(&on); // the batch is there whole or not at all; the one behind it is not
+    assert_true(strcmp(left, "old=1 ") == 0 || strcmp(left, "also=1 new=1 old=1 ") == 0);
     finish(&on);
 }
 
@@ -336,7 +338,8 @@ static void tells_when_the_disk_fails(void **state)
     fails_with(SQLITE_FULL, 1, "disk full");
     fails_with(SQLITE_FULL, 2, "disk full");
     fails_with(SQLITE_IOERR_WRITE, 1, "cannot be read or written");
-    fails_with(SQLITE_IOERR_FSYNC, 5, "cannot be read or written");
+    for (int after = 1; after <= 3; after++)
+        fails_with(SQLITE_IOERR_FSYNC, after, "cannot be read or written");
     fails_with(SQLITE_READONLY, 1, "can only be read");
 }
 

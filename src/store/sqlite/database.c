@@ -49,7 +49,8 @@ static const char *words_of(int code)
 // The result for what SQLite says, with a sentence.
 static int explain(mqw__database *file, const char *path, int code, char why[MQW__WORDS])
 {
-    int cause = file->db ? sqlite3_system_errno(file->db) : 0;
+    bool by_system = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_IOERR;
+    int cause = file->db && by_system ? sqlite3_system_errno(file->db) : 0;
     const char *detail = file->db ? sqlite3_errmsg(file->db) : sqlite3_errstr(code);
     snprintf(why, MQW__WORDS, "%s %s: %s%s%s", path, words_of(code), detail, cause ? ": " : "",
              cause ? strerror(cause) : "");
@@ -241,13 +242,14 @@ static int bind_bytes(sqlite3_stmt *statement, int at, mqw_bytes bytes)
 }
 
 // Keys that begin with the prefix are those from it up to it with as many 0xFF behind as no key is long.
-static int bind_range(sqlite3_stmt *statement, mqw_bytes prefix, uint8_t end[MQW_STORE_MAX_KEY + 1])
+static int bind_range(sqlite3_stmt *statement, mqw_bytes prefix)
 {
-    memset(end, 0xFF, MQW_STORE_MAX_KEY + 1);
+    uint8_t end[MQW_STORE_MAX_KEY + 1];
+    memset(end, 0xFF, sizeof end);
     if (prefix.len)
         memcpy(end, prefix.data, prefix.len);
     int rc = bind_bytes(statement, 1, prefix);
-    return rc == SQLITE_OK ? bind_bytes(statement, 2, (mqw_bytes){end, MQW_STORE_MAX_KEY + 1}) : rc;
+    return rc == SQLITE_OK ? sqlite3_bind_blob(statement, 2, end, sizeof end, SQLITE_TRANSIENT) : rc;
 }
 
 static int run(sqlite3_stmt *statement)
@@ -259,9 +261,8 @@ static int run(sqlite3_stmt *statement)
 
 static int delete_prefix(mqw__database *file, const mqw__prefix *prefix)
 {
-    uint8_t end[MQW_STORE_MAX_KEY + 1];
     sqlite3_stmt *statement = file->statements[MQW__DELETE_ALL];
-    int rc = bind_range(statement, (mqw_bytes){prefix->bytes, prefix->len}, end);
+    int rc = bind_range(statement, (mqw_bytes){prefix->bytes, prefix->len});
     return rc == SQLITE_OK ? run(statement) : rc;
 }
 
@@ -315,12 +316,11 @@ static bool complete(mqw__database *file, mqw_bytes value)
 int mqw__database_read(mqw__database *file, mqw_bytes prefix, mqw_store_each *each, void *ctx,
                        char why[MQW__WORDS])
 {
-    uint8_t end[MQW_STORE_MAX_KEY + 1];
     sqlite3_stmt *statement = NULL;
     int result = 0;
     int rc = sqlite3_prepare_v2(file->db, reading, -1, &statement, NULL);
     if (rc == SQLITE_OK)
-        rc = bind_range(statement, prefix, end);
+        rc = bind_range(statement, prefix);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
     while (rc == SQLITE_ROW && result == 0) {
