@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A client with a store on a disk whose power is cut, life after life, at any change of the disk: what it was
 // told to be promised arrives, QoS 2 once; what it receives with QoS 2 it has once, in order.
-// MQW_SEED=n plays that one, MQW_RUNS sets how many there are.
+// MQW_SEED=n plays that one, MQW_FIRST and MQW_RUNS set from which on how many there are.
 #include "live/disk.h"
 #include "live/durable.h"
 
@@ -124,12 +124,18 @@ static uint32_t play(uint64_t seed)
     return cuts;
 }
 
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 static void keeps_promises(void **state)
 {
     (void)state;
-    const char *one = getenv("MQW_SEED"), *many = getenv("MQW_RUNS");
-    uint64_t first = one ? strtoull(one, NULL, 10) : 1;
-    uint64_t runs = one ? 1 : many ? strtoull(many, NULL, 10) : RUNS;
+    bool one = getenv("MQW_SEED") != NULL;
+    uint64_t first = number_from("MQW_SEED", number_from("MQW_FIRST", 1));
+    uint64_t runs = one ? 1 : number_from("MQW_RUNS", RUNS);
     uint32_t cuts = 0;
     for (uint64_t seed = first; seed < first + runs; seed++)
         cuts += play(seed);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // mqw_store_sqlite on a disk that fails, is full, slow, busy or read-only, and without memory; and what a
 // batch costs there.
+#define _GNU_SOURCE
 #include "live/disk.h"
 #include "live/live.h"
 #include "store/sqlite/alloc.h"
 
+#include <dlfcn.h>
 #include <mqwire/store.h>
 
 static unsigned allocations, failing;
@@ -69,6 +71,23 @@ static int sqlite_init(void *arg)
 static void sqlite_shutdown(void *arg)
 {
     (void)arg;
+}
+
+// And these two of libuv fail on demand.
+static bool no_thread, no_async;
+
+int uv_thread_create(uv_thread_t *thread, uv_thread_cb run, void *arg)
+{
+    int (*real)(uv_thread_t *, uv_thread_cb, void *) = NULL;
+    *(void **)&real = dlsym(RTLD_NEXT, "uv_thread_create");
+    return no_thread ? UV_EAGAIN : real(thread, run, arg);
+}
+
+int uv_async_init(uv_loop_t *loop, uv_async_t *async, uv_async_cb run)
+{
+    int (*real)(uv_loop_t *, uv_async_t *, uv_async_cb) = NULL;
+    *(void **)&real = dlsym(RTLD_NEXT, "uv_async_init");
+    return no_async ? UV_EMFILE : real(loop, async, run);
 }
 
 // --- a store on a disk ---
@@ -390,6 +409,26 @@ static void opens_what_can_be_opened(void **state)
     finish(&on);
 }
 
+// Nothing is left on the loop then, and the file is closed.
+static void needs_a_thread(void **state)
+{
+    (void)state;
+    scene on;
+    start(&on);
+    close_store(&on);
+    no_thread = true;
+    assert_int_equal(open_store(&on), MQW_E_STREAM);
+    assert_string_equal(on.why, "no thread can be started: resource temporarily unavailable");
+    no_thread = false;
+    no_async = true;
+    assert_int_equal(open_store(&on), MQW_E_STREAM);
+    assert_string_equal(on.why, "no thread can be started: too many open files");
+    no_async = false;
+    assert_false(uv_loop_alive(&on.live.loop));
+    assert_int_equal(open_store(&on), 0);
+    finish(&on);
+}
+
 static void waits_for_another_process(void **state)
 {
     (void)state;
@@ -499,6 +538,7 @@ int main(void)
         cmocka_unit_test(tells_when_the_disk_fails),
         cmocka_unit_test(fails_while_closing),
         cmocka_unit_test(opens_what_can_be_opened),
+        cmocka_unit_test(needs_a_thread),
         cmocka_unit_test(waits_for_another_process),
         cmocka_unit_test(survives_failing_allocations),
     };

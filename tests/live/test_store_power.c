@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // mqw_store_sqlite when the power goes: thousands of seeded cuts, at any change of the disk. After each the
 // store holds the state after some turn, whole, and not one before what was told to be on disk. When a run
-// fails it prints its seed; MQW_SEED=that plays only that one, MQW_RUNS sets how many there are.
+// fails it prints its seed; MQW_SEED=that plays only that one, MQW_FIRST and MQW_RUNS set from which on how
+// many there are.
 #include "live/disk.h"
 #include "live/live.h"
 
@@ -260,12 +261,18 @@ static int play_world(uint64_t seed)
     return cuts;
 }
 
+static uint64_t number_from(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
 static void keeps_what_was_told(void **state)
 {
     (void)state;
-    const char *one = getenv("MQW_SEED"), *many = getenv("MQW_RUNS");
-    uint64_t first = one ? strtoull(one, NULL, 10) : 1;
-    uint64_t runs = one ? 1 : many ? strtoull(many, NULL, 10) : 1000;
+    bool one = getenv("MQW_SEED") != NULL;
+    uint64_t first = number_from("MQW_SEED", number_from("MQW_FIRST", 1));
+    uint64_t runs = one ? 1 : number_from("MQW_RUNS", 1000);
     int cuts = 0;
     for (uint64_t seed = first; seed < first + runs; seed++)
         cuts += play_world(seed);
