@@ -150,6 +150,9 @@ typedef struct mqw_open_options {
     /** Outgoing TCP goes through `http://[user:password@]host:port` (CONNECT), `socks5://…` (names looked up
      * by the proxy) or `socks5h://…`, the same. Copied. NULL: direct. */
     const char *proxy;
+    /** Outgoing TCP comes from this address of ours, numeric, of either family: names of the other family are
+     * passed over. Copied. NULL: as the system routes. */
+    const char *bind;
 } mqw_open_options;
 
 /**

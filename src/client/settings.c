@@ -54,8 +54,8 @@ static void free_text(const char **text)
 static bool each_text(mqw_client *client, bool (*each)(const char **text))
 {
     mqw_websocket_options *web = &client->websocket;
-    const char **texts[] = {&client->open.proxy, &web->path,    &web->protocols, &web->headers,
-                            &web->origin,        &web->origins, &web->page};
+    const char **texts[] = {&client->open.proxy, &client->open.bind, &web->path,    &web->protocols,
+                            &web->headers,       &web->origin,       &web->origins, &web->page};
     bool done = true;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         done = each(texts[i]) && done;

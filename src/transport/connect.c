@@ -39,6 +39,8 @@ struct mqw__connecting {
     int next;    /**< Of the names. */
     int pending; /**< Attempts under way. */
     mqw__names names;
+    struct sockaddr_storage ours; /**< To come from. */
+    socklen_t ours_len;           /**< 0: any. */
     mqw__attempt attempts[MQW__NAMES_MAX];
 };
 
@@ -155,14 +157,30 @@ static void on_answer(void *owner, int what)
     connected(self, fd);
 }
 
+// A socket to connect with, negative: an error.
+static int new_socket(const mqw__connecting *self, int family)
+{
+    bool bound = self->ours_len > 0 && family != AF_UNIX;
+    if (bound && family != self->ours.ss_family)
+        return -EADDRNOTAVAIL;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (!bound || bind(fd, (const struct sockaddr *)&self->ours, self->ours_len) == 0)
+        return fd;
+    int error = -errno;
+    close(fd);
+    return error;
+}
+
 // 0: under way, or connected, and `self` may be gone then; else an error.
 static int try_one(mqw__connecting *self, int index)
 {
     mqw__attempt *attempt = &self->attempts[index];
     const struct sockaddr *name = (const struct sockaddr *)&self->names.at[index].name;
-    int fd = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = new_socket(self, name->sa_family);
     if (fd < 0)
-        return -errno;
+        return fd;
     int result = 0;
     do
         result = connect(fd, name, self->names.at[index].len);
@@ -302,17 +320,40 @@ static void start(mqw__task *task)
     }
 }
 
+// The address of ours to come from.
+static int read_ours(mqw__connecting *self, const char *text)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    if (!text)
+        return 0;
+    int failed = getaddrinfo(text, "0", &hints, &found);
+    if (failed)
+        return failed == EAI_MEMORY ? MQW_E_NO_MEMORY : MQW_E_ADDRESS;
+    memcpy(&self->ours, found->ai_addr, found->ai_addrlen);
+    self->ours_len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
 int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_open_options *options,
                        mqw__wrap *wrap)
 {
     mqw__connecting *self = mqw__uv_new(sizeof *self);
     if (!self)
         return MQW_E_NO_MEMORY;
+    int result = read_ours(self, options->bind);
+    if (result < 0) {
+        free(self);
+        return result;
+    }
     self->task.run = start;
     self->again.fire = on_again;
     self->link = link;
     self->loop = link->loop;
     self->options = *options;
+    self->options.bind = NULL; // the program's
     self->address = wrap->proxy ? *wrap->proxy : *address;
     self->wrap = *wrap;
     memset(wrap, 0, sizeof *wrap);

@@ -54,6 +54,41 @@ static void test_v6(void **state)
     converse("mqtt://[::1]:0", "tcp://[::1]:");
 }
 
+// The address to come from: the peer sees it, the other family is passed over, names are refused.
+static void leave_from(side *end, const char *event, const mqw_packet *packet)
+{
+    (void)packet;
+    mqw_stream_facts facts = {.size = sizeof facts};
+    if (strcmp(event, "connect") != 0)
+        return;
+    assert_int_equal(mqw_stream_facts_of(mqw_conn_stream(end->conn), &facts), 0);
+    assert_memory_equal(facts.peer, "tcp://127.0.0.2:", 16);
+    mqw_conn_close(end->conn);
+}
+
+static void test_bind(void **state)
+{
+    (void)state;
+    testbed live;
+    hosting host;
+    side client = {0}, other = {0}, peer = {.act = leave_from, .quiet = true};
+    mqw_open_options options = {.size = sizeof options, .bind = "127.0.0.2"};
+    live_start(&live);
+    host_listen(&host, &live, "tcp://127.0.0.1:0", NULL, &peer, 1);
+    end_open(&client, &live, host.address, &options);
+    send_connect(&client, "c");
+    live_until(&live, client.closes && peer.closes);
+    options.bind = "::1";
+    end_open(&other, &live, host.address, &options);
+    live_until(&live, other.closes);
+    assert_string_equal(other.log, "error close ");
+    options.bind = "localhost";
+    assert_int_equal(mqw_conn_open(&other.conn, &live.loop, host.address, &options, NULL, NULL),
+                     MQW_E_ADDRESS);
+    host_close(&host, false);
+    live_end(&live);
+}
+
 static void test_all_interfaces(void **state)
 {
     (void)state;
@@ -343,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_v4),
         cmocka_unit_test(test_v6),
+        cmocka_unit_test(test_bind),
         cmocka_unit_test(test_all_interfaces),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_connect_timeout),

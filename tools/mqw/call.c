@@ -30,8 +30,9 @@ void call_say(tool_call *call, const char *format, ...)
     if (call->settings->quiet)
         return;
     progress_hide(&call->progress);
+    bool colours = paint_wanted(call->settings->colour, stderr);
     va_start(arguments, format);
-    fputs("mqw: ", stderr);
+    fprintf(stderr, "%smqw:%s ", paint_code(colours, PAINT_BAD), paint_code(colours, PAINT_PLAIN));
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -65,15 +66,20 @@ static void on_connect(mqw_client *client, mqw_connect *connect, void *ctx)
     }
 }
 
+static void say_back(tool_call *call, const mqw_client *client)
+{
+    char room[TARGET_SHOWN];
+    mqw_client_facts facts = {.size = sizeof(facts)};
+    mqw_client_facts_of(client, &facts);
+    call_say(call, "connected to %s again", target_show(facts.address, room));
+}
+
 static void on_open(mqw_client *client, const mqw_connack *connack, void *ctx)
 {
     tool_call *call = ctx;
-    char room[TARGET_SHOWN];
-    mqw_client_facts facts = {.size = sizeof(facts)};
     (void)connack;
-    mqw_client_facts_of(client, &facts);
     if (call->shown_lost > 0)
-        call_say(call, "connected to %s again", target_show(facts.address, room));
+        say_back(call, client);
     call->shown_lost = 0;
     call->opened = true;
     if (call->on_open && !call->ending)
@@ -361,6 +367,7 @@ int call_open(tool_call *call, const mqw_client_options *extra)
     mqw_open_options open = {.size = sizeof(open),
                              .conn = &conn,
                              .proxy = settings->proxy,
+                             .bind = settings->bind,
                              .connect_timeout = settings->connect_timeout};
     mqw_client_options options = options_of(call, extra);
     show_init(&call->show, settings, stderr);

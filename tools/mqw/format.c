@@ -393,9 +393,12 @@ static bool is_escape(char letter)
     return letter == '0' || ((unsigned char)letter < 128 && escapes[(unsigned char)letter]);
 }
 
-static bool wrong(char why[FORMAT_WHY], const char *what, char letter)
+static bool unknown(char why[FORMAT_WHY], char start, char letter)
 {
-    snprintf(why, FORMAT_WHY, what, letter);
+    if (letter)
+        snprintf(why, FORMAT_WHY, "%c%c is not known", start, letter);
+    else
+        snprintf(why, FORMAT_WHY, "it ends behind %c", start);
     return false;
 }
 
@@ -407,14 +410,12 @@ bool format_check(const char *format, char why[FORMAT_WHY])
             continue;
         at++;
         field f = start == '%' ? read_field(&at) : (field){0};
-        if (f.width > WIDTH_MAX)
-            return wrong(why, "a width above 10000", 0);
-        if (*at == '\0')
-            return wrong(why, "it ends behind %c", start);
-        if (start == '%' && !is_field(*at))
-            return wrong(why, "%%%c is not known", *at);
-        if (start == '\\' && !is_escape(*at))
-            return wrong(why, "\\%c is not known", *at);
+        if (f.width > WIDTH_MAX) {
+            snprintf(why, FORMAT_WHY, "a width above %d", WIDTH_MAX);
+            return false;
+        }
+        if (*at == '\0' || (start == '%' && !is_field(*at)) || (start == '\\' && !is_escape(*at)))
+            return unknown(why, start, *at);
     }
     return true;
 }

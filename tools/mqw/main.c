@@ -11,6 +11,7 @@
 #include "call.h"
 #include "help.h"
 #include "nearest.h"
+#include "paint.h"
 #include "tool.h"
 
 static const char console_more[] =
@@ -56,28 +57,28 @@ static const char client_codes[] =
     "  128 up   refused by the server: the reason code\n";
 
 static const tool_command commands[] = {
-    {COMMAND_PUB, "pub", CALL_FAILED, MQW_IN_CONNECT | MQW_IN_PUBLISH | MQW_IN_WILL | MQW_IN_DISCONNECT,
-     "[ADDRESS...]", false, "publish a message, a file, or lines",
+    {COMMAND_PUB, CALL_FAILED, MQW_IN_CONNECT | MQW_IN_PUBLISH | MQW_IN_WILL | MQW_IN_DISCONNECT, false,
+     "[ADDRESS...]", "pub", "publish a message, a file, or lines",
      "Publishes a message and ends when the server has answered for it. The options are those of mosquitto_pub, and "
      "more. Lines of standard input (-l) are read as fast as the server takes them.",
      client_more, client_codes, pub_run},
-    {COMMAND_SUB, "sub", CALL_FAILED,
-     MQW_IN_CONNECT | MQW_IN_SUBSCRIBE | MQW_IN_UNSUBSCRIBE | MQW_IN_WILL | MQW_IN_DISCONNECT, "[ADDRESS...]",
-     false, "print the messages of topics",
+    {COMMAND_SUB, CALL_FAILED,
+     MQW_IN_CONNECT | MQW_IN_SUBSCRIBE | MQW_IN_UNSUBSCRIBE | MQW_IN_WILL | MQW_IN_DISCONNECT, false,
+     "[ADDRESS...]", "sub", "print the messages of topics",
      "Subscribes, prints what comes, and comes back when the connection is lost. The options are those of "
      "mosquitto_sub, and more. A message is acknowledged when it has been written to standard output.",
      client_more, client_codes, sub_run},
-    {COMMAND_DECODE, "decode", TOOL_USAGE, 0, "[FILE]", false, "show the packets of a byte stream",
+    {COMMAND_DECODE, TOOL_USAGE, 0, false, "[FILE]", "decode", "show the packets of a byte stream",
      "Shows the packets of one direction of a byte stream, each with its offset. FILE - or none is standard input. "
      "The version is learned from a CONNECT in the stream. A malformed packet ends it with exit code 1, naming its "
      "offset and the clause of the standard, and showing the bytes that stand there.",
      "", console_codes, decode_run},
-    {COMMAND_OPEN, "open", TOOL_USAGE, 0, "ADDRESS", true, "talk to a server, packet by packet",
+    {COMMAND_OPEN, TOOL_USAGE, 0, true, "ADDRESS", "open", "talk to a server, packet by packet",
      "Connects to ADDRESS and sends what lines of standard input or of a script say; shows every packet both ways with "
      "its time and who said it: C> the client, S> the server. No packet is sent by itself unless an option asks for it. "
      "At a terminal lines are edited, Tab completes, and .help lists what else a line may say.",
      console_more, console_codes, open_run},
-    {COMMAND_LISTEN, "listen", TOOL_USAGE, 0, "ADDRESS", true, "be a server, packet by packet",
+    {COMMAND_LISTEN, TOOL_USAGE, 0, true, "ADDRESS", "listen", "be a server, packet by packet",
      "Listens on ADDRESS, port 0 for one that the system picks, and shows every packet both ways for each client that "
      "connects, with its time and who said it. Lines of standard input go to the newest client, or to client N when "
      "they begin with #N.",
@@ -89,8 +90,9 @@ enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 void tool_complain(const char *format, ...)
 {
     va_list arguments;
+    bool colours = paint_wanted(PAINT_AUTO, stderr);
     va_start(arguments, format);
-    fputs("mqw: ", stderr);
+    fprintf(stderr, "%smqw:%s ", paint_code(colours, PAINT_BAD), paint_code(colours, PAINT_PLAIN));
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -168,6 +170,14 @@ static int help_table(const char *name)
     return TOOL_OK;
 }
 
+static int help_or_table(int count, char **words)
+{
+    const char *first = count > 0 ? words[0] : NULL;
+    if (first && strcmp(first, "--table") == 0)
+        return help_table(count > 1 ? words[1] : NULL);
+    return help_run(first);
+}
+
 static int run(const tool_command *command, int count, char **words)
 {
     tool_settings settings;
@@ -191,8 +201,7 @@ static int start(int count, char **words)
         return TOOL_USAGE;
     }
     if (is_one_of(words[1], "help", "--help", "-h"))
-        return count > 2 && strcmp(words[2], "--table") == 0 ? help_table(count > 3 ? words[3] : NULL)
-                                                             : help_run(count > 2 ? words[2] : NULL);
+        return help_or_table(count - 2, words + 2);
     if (is_one_of(words[1], "version", "--version", "-V")) {
         puts("mqw " MQW_TOOL_VERSION);
         return TOOL_OK;

@@ -42,10 +42,9 @@ typedef struct parser {
     int left;
     char **words;
     tool_settings *out;
+    bool plain; // no options any more: -- was said
     bool help;
 } parser;
-
-static int take_file(parser *p, const char *name, bool wanted);
 
 // Begins a complaint: which command, or which line of which file.
 static const char *speaker(const parser *p, char room[128])
@@ -239,13 +238,14 @@ static int set_option(parser *p, const tool_option *option, char *text)
 // The words behind -D; the first of them may have been glued to it.
 static int take_property(parser *p, const tool_option *option, char *glued)
 {
-    char why[PROPERTY_WHY], room[128], *words[PROPERTY_WORDS];
+    char why[PROPERTY_WHY], *words[PROPERTY_WORDS];
     int count = glued != NULL;
     words[0] = glued;
     for (int i = 0; i < p->left && count < PROPERTY_WORDS; i++)
         words[count++] = p->words[i];
     int taken = property_read(&p->out->properties, p->command->sends, count, words, why);
     if (taken == 0) {
+        char room[128];
         tool_complain("%s: --%s: %s", speaker(p, room), option->name, why);
         return p->command->misused;
     }
@@ -269,9 +269,7 @@ static int take_option(parser *p, const tool_option *option, char *glued)
         text = *p->words++;
         p->left--;
     }
-    int result = set_option(p, option, text);
-    bool file = option->at == offsetof(tool_settings, options_file) && option->kind == OPTION_TEXT;
-    return result == 0 && file ? take_file(p, text, true) : result;
+    return set_option(p, option, text);
 }
 
 // `--name`, `--name=value`
@@ -324,23 +322,19 @@ static int take_argument(parser *p, const char *word)
     return 0;
 }
 
-static int take_words(parser *p)
+static int take_word(parser *p)
 {
-    bool plain = false;
-    int result = 0;
-    while (p->left > 0 && result == 0) {
-        char *word = *p->words++;
-        p->left--;
-        if (!plain && strcmp(word, "--") == 0)
-            plain = true;
-        else if (!plain && strncmp(word, "--", 2) == 0)
-            result = take_long(p, word);
-        else if (!plain && word[0] == '-' && word[1])
-            result = take_short(p, word);
-        else
-            result = take_argument(p, word);
-    }
-    return result;
+    char *word = *p->words++;
+    p->left--;
+    if (!p->plain && strcmp(word, "--") == 0)
+        p->plain = true;
+    else if (!p->plain && strncmp(word, "--", 2) == 0)
+        return take_long(p, word);
+    else if (!p->plain && word[0] == '-' && word[1])
+        return take_short(p, word);
+    else
+        return take_argument(p, word);
+    return 0;
 }
 
 /* --- Files of options --------------------------------------------------------------------------------- */
@@ -390,14 +384,17 @@ static int take_line(parser *p, char *line)
         words[count++] = value;
     p->words = words;
     p->left = count;
-    return take_words(p);
+    int result = 0;
+    while (p->left > 0 && result == 0)
+        result = take_word(p);
+    if (result == 0 && p->out->options_file)
+        result = wrong(p, "a file of options cannot name another: ", p->out->options_file);
+    return result;
 }
 
 // Options from a file, in the place where it is named. Not `wanted`: there need not be one.
 static int take_file(parser *p, const char *name, bool wanted)
 {
-    if (p->where)
-        return wrong(p, "a file of options cannot name another: ", name);
     char *text = read_all(name);
     if (text == NULL && (wanted || errno != ENOENT)) {
         tool_complain("%s: cannot read %s: %s", p->command->name, name, strerror(errno));
@@ -433,6 +430,15 @@ static int take_habits(parser *p)
     return kept ? take_file(p, kept, false) : 0;
 }
 
+// What a file says holds from the place on where it is named.
+static int take_word_or_file(parser *p)
+{
+    int result = take_word(p);
+    const char *name = p->out->options_file;
+    p->out->options_file = NULL;
+    return result == 0 && name ? take_file(p, name, true) : result;
+}
+
 int options_parse(const tool_command *command, int count, char **words, tool_settings *out, bool *help)
 {
     parser p = {.command = command, .left = count, .words = words, .out = out};
@@ -440,8 +446,8 @@ int options_parse(const tool_command *command, int count, char **words, tool_set
     if (command->bit & (COMMAND_PUB | COMMAND_SUB))
         out->keep_alive = 60;
     int result = take_habits(&p);
-    if (result == 0)
-        result = take_words(&p);
+    while (p.left > 0 && result == 0)
+        result = take_word_or_file(&p);
     *help = p.help;
     if (result || p.help)
         return result;

@@ -58,95 +58,93 @@ typedef struct tool_web_settings {
 // What the command line says. Zero is the default where the table names no other.
 typedef struct tool_settings {
     const char *argument; // FILE or ADDRESS; NULL: none
-    uint32_t colour;      // paint_when
-    bool json;
-    bool full;
-    uint32_t version; // 0: not said
-    uint32_t from;    // mqw_role
-    bool hex;
-    bool lenient;
-    uint32_t policy; // policy_kind
     const char *script;
-    bool expect;
-    bool exact;
-    bool unordered;
-    bool notes;
-    uint32_t timeout; // ms
-    uint32_t answers; // MQW_ANSWER_…
-    bool connect;
     const char *client_id;
     const char *username;
     const char *password;
-    uint32_t keep_alive;
-    bool clean;
-    uint32_t wait; // ms, or WAIT_FOREVER
-    bool answer;
-    bool echo;
-    bool once;
-    uint32_t max_peers;
-    uint32_t max_packet; // bytes; 0: the default of the connection
     tool_tls_settings tls;
     tool_web_settings web;
 
-    // pub and sub: where to
+    // pub and sub: where to, as whom, what, and how it looks
     const char *host;
-    uint32_t port; // 0: not said
     const char *unix_path;
     tool_texts urls;
     const char *proxy;
     const char *bind;
-    bool no_delay;
-    uint32_t connect_timeout; // ms
-    bool retry;
-    bool no_reconnect;
-    // … as whom
     const char *id_prefix;
     const char *password_file;
-    bool ask_password;
-    bool persistent; // no clean start
-    bool has_expiry;
-    uint32_t expiry; // of the session, in seconds
     const char *will_topic;
     const char *will_payload;
-    uint32_t will_qos;
-    bool will_retain;
     tool_properties properties;
-    // … what
     tool_texts topics;
-    uint32_t qos;
-    bool retain;
+    tool_texts filtered;
+    tool_texts unsubscribe;
     const char *message;
     const char *file;
-    bool lines;
-    bool whole; // standard input
-    bool empty;
+    const char *format;
+    const char *options_file;
+    char **texts; // files of options that were read, which other fields point into
+    size_t text_count;
+
+    uint32_t colour;  // paint_when
+    uint32_t version; // 0: not said
+    uint32_t from;    // mqw_role
+    uint32_t policy;  // policy_kind
+    uint32_t timeout; // ms
+    uint32_t answers; // MQW_ANSWER_…
+    uint32_t keep_alive;
+    uint32_t wait; // ms, or WAIT_FOREVER
+    uint32_t max_peers;
+    uint32_t max_packet;      // bytes; 0: the default of the connection
+    uint32_t port;            // 0: not said
+    uint32_t connect_timeout; // ms
+    uint32_t expiry;          // of the session, in seconds
+    uint32_t will_qos;
+    uint32_t qos;
     uint32_t repeat;
     uint32_t repeat_delay; // ms
     uint32_t max_inflight; // 0: not said
-    tool_texts filtered;
-    tool_texts unsubscribe;
-    uint32_t count; // messages; 0: any number
-    uint32_t limit; // ms; 0: none
+    uint32_t count;        // messages; 0: any number
+    uint32_t limit;        // ms; 0: none
+    uint32_t chance;       // of a message to be printed, of 100,000; 0: all
+    uint32_t progress;     // paint_when
+
+    bool json;
+    bool full;
+    bool hex;
+    bool lenient;
+    bool expect;
+    bool exact;
+    bool unordered;
+    bool notes;
+    bool connect;
+    bool clean;
+    bool answer;
+    bool echo;
+    bool once;
+    bool no_delay;
+    bool retry;
+    bool no_reconnect;
+    bool ask_password;
+    bool persistent; // no clean start
+    bool has_expiry;
+    bool will_retain;
+    bool retain;
+    bool lines;
+    bool whole; // standard input
+    bool empty;
     bool subscribe_only;
     bool fresh_only;
     bool retained_only;
     bool remove_retained;
     bool as_published;
     bool no_local;
-    uint32_t chance; // of a message to be printed, of 100,000; 0: all
-    // … and how it looks
-    const char *format;
     bool verbose;
     bool no_newline;
     bool pretty;
     bool debug;
     bool quiet;
     bool stats;
-    uint32_t progress; // paint_when
-    const char *options_file;
-
-    char **texts; // files of options that were read, which other fields point into
-    size_t text_count;
 } tool_settings;
 
 struct tool_command;

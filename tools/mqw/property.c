@@ -15,14 +15,14 @@ typedef enum property_rule { ANY, FLAG, NONZERO, TOPIC } property_rule;
 
 typedef struct property_row {
     unsigned id;
-    const char *field;
-    property_wire wire;
     unsigned packets; // in which a client may send it
+    property_wire wire;
     property_rule rule;
+    const char *field;
 } property_row;
 
 static const property_row rows[] = {
-#define X(id, field, wire, client, server, repeat, rule, ...) {id, #field, wire, client, rule},
+#define X(id, field, wire, client, server, repeat, rule, ...) {id, client, wire, rule, #field},
     MQW_PROPERTIES(X)
 #undef X
 };

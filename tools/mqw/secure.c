@@ -128,14 +128,13 @@ static bool make_tls(tool_secure *secure, const tool_tls_settings *tls, mqw_role
 
 static bool join_headers(tool_secure *secure, const tool_texts *headers)
 {
-    size_t size = 1;
+    size_t size = 1, used = 0;
     for (size_t i = 0; i < headers->count; i++)
         size += strlen(headers->items[i]) + 1;
     secure->headers = calloc(size, 1);
-    for (size_t i = 0; secure->headers && i < headers->count; i++) {
-        strcat(secure->headers, i ? "\n" : "");
-        strcat(secure->headers, headers->items[i]);
-    }
+    for (size_t i = 0; secure->headers && i < headers->count; i++)
+        used +=
+            (size_t)snprintf(secure->headers + used, size - used, "%s%s", i ? "\n" : "", headers->items[i]);
     return secure->headers != NULL;
 }
 

@@ -21,7 +21,7 @@ static bool add(tool_target *target, const char *address)
         return false;
     }
     target->addresses = more;
-    sprintf(more + len, "%s%s", len ? " " : "", address);
+    snprintf(more + len, strlen(address) + 2, "%s%s", len ? " " : "", address);
     return true;
 }
 
@@ -51,12 +51,15 @@ static bool has_topic(const char *address)
 
 static bool add_topic(tool_target *target, const char *topic)
 {
-    char *copy = *topic ? strdup(topic) : NULL;
-    if (*topic == '\0' || (copy && texts_add(&target->topics, copy)))
+    if (*topic == '\0')
         return true;
-    free(copy);
-    tool_complain("out of memory");
-    return false;
+    char *copy = strdup(topic);
+    if (copy == NULL || !texts_add(&target->topics, copy)) {
+        free(copy);
+        tool_complain("out of memory");
+        return false;
+    }
+    return true;
 }
 
 static bool add_url(tool_target *target, const tool_settings *settings, const char *url)

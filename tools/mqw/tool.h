@@ -17,12 +17,12 @@ enum {
 
 // A subcommand.
 typedef struct tool_command {
-    unsigned bit; // COMMAND_…, to which rows of the options refer
-    const char *name;
-    int misused;          // exit code when the command line is not understood
-    unsigned sends;       // packets that -D can give properties: MQW_IN_…
-    const char *argument; // what stands behind the options
+    unsigned bit;   // COMMAND_…, to which rows of the options refer
+    int misused;    // exit code when the command line is not understood
+    unsigned sends; // packets that -D can give properties: MQW_IN_…
     bool argument_needed;
+    const char *argument; // what stands behind the options
+    const char *name;
     const char *summary; // one line
     const char *about;   // paragraphs for --help
     const char *more;    // what --help shows behind the options
