@@ -294,10 +294,19 @@ static void on_connack(mqw_conn *conn, const mqw_packet *packet, void *ctx)
         return;
     }
     mqw__retry_opened(&client->retry, mqw__client_now(client));
+    mqw_config_trim(client->open.config);
     open_up(client, connack);
 }
 
 // --- what comes ---
+
+// Nothing else has to be said now: room that was used for more is given back.
+static void on_pingresp(mqw_conn *conn, const mqw_packet *packet, void *ctx)
+{
+    (void)conn;
+    (void)packet;
+    mqw_config_trim(((mqw_client *)ctx)->open.config);
+}
 
 static void on_publish(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
@@ -388,6 +397,7 @@ const mqw_handlers *mqw__connect_handlers(void)
         .suback = on_suback,
         .unsuback = on_suback,
         .auth = on_auth,
+        .pingresp = on_pingresp,
         .disconnect = on_disconnect,
         .drain = on_drain,
         .error = on_error,

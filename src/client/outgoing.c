@@ -106,6 +106,8 @@ int mqw__outgoing_send_now(mqw_client *client, const mqw_publish *publish, mqw_c
     if (done && !mqw__ring_reserve(&client->leavers))
         return MQW_E_NO_MEMORY;
     int result = mqw_conn_publish(client->conn, publish);
+    if (result == MQW_E_REFUSED && (!publish->retain || client->limits.retain))
+        return MQW_E_MISUSE; // not by the server
     if (result < 0)
         return result;
     if (done)
@@ -317,12 +319,11 @@ static void unknown(mqw_client *client, const mqw_packet *packet)
         mqw__client_fail(client, MQW_E_NO_MEMORY, NULL);
 }
 
-// The last word on it. A PUBCOMP without a reason of its own leaves that of PUBREC.
+// The last word on it. PUBCOMP tells nothing new: 0x92 is no error once the server has taken the message
+// (section 3.7.2.1), so that the reason of PUBREC stays.
 static void over(mqw_client *client, mqw__message *message, const mqw_packet *packet)
 {
-    uint8_t reason = packet->puback.reason;
-    if (packet->type == MQW_PUBCOMP && reason == 0)
-        reason = message->reason;
+    uint8_t reason = packet->type == MQW_PUBCOMP ? message->reason : packet->puback.reason;
     message->promise = NULL;
     mqw__backlog_end(client, message, reason, packet);
 }

@@ -55,7 +55,7 @@ static int wait(mqw_client *client, const mqw_publish *publish, mqw_source *sour
 
 int mqw_client_publish(mqw_client *client, const mqw_publish *publish, mqw_client_done *done, void *ctx)
 {
-    if (!client || !publish || mqw_has(&publish->props, topic_alias))
+    if (!client || !publish || publish->qos > 2 || mqw_has(&publish->props, topic_alias))
         return MQW_E_MISUSE;
     if (!mqw__client_accepts(client))
         return MQW_E_CLOSED;
@@ -71,7 +71,7 @@ int mqw_client_publish(mqw_client *client, const mqw_publish *publish, mqw_clien
 static int from(mqw_client *client, const mqw_publish *publish, const mqw_source *source,
                 mqw_client_done *done, void *ctx)
 {
-    if (!client || !publish || !source->read || source->payload_size > MQW_LENGTH_MAX)
+    if (!client || !publish || publish->qos > 2 || !source->read || source->payload_size > MQW_LENGTH_MAX)
         return MQW_E_MISUSE;
     if (!mqw__client_accepts(client))
         return MQW_E_CLOSED;

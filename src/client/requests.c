@@ -166,11 +166,6 @@ int mqw_client_subscribe(mqw_client *client, const mqw_filter *filters, size_t c
     if (!mqw__subscriptions_reserve(&client->subscriptions))
         return MQW_E_NO_MEMORY;
     int result = mqw__request_new(&request, MQW_SUBSCRIBE, filters, count, props);
-    for (mqw__subscription *at = result < 0 ? NULL : request->filters; at; at = at->chain) {
-        mqw__subscription *known = mqw__subscriptions_find(&client->subscriptions, at->options.filter);
-        if (known)
-            known->asked = client->epoch;
-    }
     return result < 0 ? result : ask(client, request, done, ctx);
 }
 
@@ -338,8 +333,20 @@ static uint32_t gather(mqw__subscription **at, mqw_filter *items, uint32_t epoch
     return count;
 }
 
+// What the program has asked for itself is left to that.
+static void mark_asked(mqw_client *client)
+{
+    for (const mqw__request *request = client->waiting.first; request; request = request->next)
+        for (const mqw__subscription *at = request->filters; at; at = at->chain) {
+            mqw__subscription *known = mqw__subscriptions_find(&client->subscriptions, at->options.filter);
+            if (known)
+                known->asked = client->epoch;
+        }
+}
+
 void mqw__requests_restore(mqw_client *client)
 {
+    mark_asked(client);
     mqw_filter items[RESTORE_FILTERS];
     mqw__subscription *at = client->subscriptions.first;
     for (uint32_t count, id = 0; (count = gather(&at, items, client->epoch, &id)) > 0;) {
