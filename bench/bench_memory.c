@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
-// What an idle connection holds: by itself, counted at its allocator, and piped onto TCP, counted at malloc.
+// What an idle connection holds: by itself, counted at its allocator, and piped onto TCP, counted at malloc;
+// and what an idle client holds.
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "mqwire/client.h"
 #include "mqwire/mqwire.h"
 #include "mqwire/transport.h"
 
-enum { CONNECTIONS = 1000, PIPED = 100, TARGET = 192 };
+enum { CONNECTIONS = 1000, PIPED = 100, CLIENTS = 1000, TARGET = 192, CLIENT_TARGET = 8192 };
 
 /** What was asked of the allocator and is not given back. */
 typedef struct tally {
@@ -266,14 +272,148 @@ static void piped(void)
     mqw_config_free(server_config);
 }
 
+/* --- clients
+ * -------------------------------------------------------------------------------------------------------- */
+
+/** Clients on one loop; their server is another process. */
+typedef struct group {
+    uv_loop_t loop;
+    mqw_client *clients[2 * CLIENTS];
+    int count;
+    int ready;
+    int gone;
+} group;
+
+static void answer_subscribe(mqw_conn *conn, const mqw_packet *packet, void *ctx)
+{
+    (void)ctx;
+    mqw_conn_suback(
+        conn, &(mqw_suback){.packet_id = packet->subscribe.packet_id, .reasons = {(const uint8_t *)"\1", 1}});
+}
+
+/** Accepts everything until all that came have gone. Writes its address into a pipe. */
+static _Noreturn void serve(int to)
+{
+    static const mqw_handlers handlers = {
+        .size = sizeof handlers, .connect = on_connect, .subscribe = answer_subscribe};
+    static const mqw_conn_options each = {
+        .size = sizeof each, .answers = MQW_ANSWER_PINGRESP | MQW_ANSWER_ACKS, .handlers = &handlers};
+    static const mqw_open_options options = {.size = sizeof options, .conn = &each};
+    mqw_server *server = NULL;
+    char address[128] = "";
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    if (mqw_server_listen(&server, &loop, "127.0.0.1:0", &options, NULL, NULL) != 0 ||
+        mqw_server_address(server, 0, address, sizeof address) < 0 ||
+        write(to, address, sizeof address) != sizeof address)
+        fail("listen");
+    uv_run(&loop, UV_RUN_DEFAULT); // until it is ended
+    _exit(1);
+}
+
+static void on_published(mqw_client *client, int result, const mqw_packet *answer, void *ctx)
+{
+    (void)client, (void)answer;
+    ((group *)ctx)->ready += result == 0;
+}
+
+/* A subscription, a message of QoS 1 that is answered, and a ping: then the client is idle. */
+static void on_client_open(mqw_client *client, const mqw_connack *connack, void *ctx)
+{
+    const mqw_filter filter = {.filter = MQW_TEXT("a/+"), .qos = 1};
+    const mqw_publish message = {
+        .topic = MQW_TEXT("a/b"), .payload = {(const uint8_t *)"hello", 5}, .qos = 1};
+    (void)connack;
+    if (mqw_client_subscribe(client, &filter, 1, NULL, NULL, NULL) != 0 ||
+        mqw_client_publish(client, &message, on_published, ctx) != 0)
+        fail("a client does not take requests");
+}
+
+static void on_client_close(mqw_client *client, const mqw_client_failure *failure, void *ctx)
+{
+    (void)client;
+    if (failure != NULL)
+        fail(failure->words);
+    ((group *)ctx)->gone++;
+}
+
+static void add_clients(group *all, const char *address, int count)
+{
+    const mqw_connect connect = {.client_id = MQW_TEXT("bench"), .clean_start = true, .keep_alive = 1};
+    const mqw_client_options options = {
+        .size = sizeof options,
+        .address = address,
+        .connect = &connect,
+        .handlers = {.size = sizeof options.handlers, .on_open = on_client_open, .on_close = on_client_close},
+        .ctx = all};
+    for (int i = 0; i < count; i++) {
+        if (mqw_client_open(&all->clients[all->count++], &all->loop, &options) != 0)
+            fail("mqw_client_open");
+        if (i % 100 == 99 || i + 1 == count) // the server's queue of connections is not endless
+            run_until(&all->loop, &all->ready, all->count);
+    }
+}
+
+static void on_time(uv_timer_t *timer)
+{
+    *(int *)timer->data = 1;
+}
+
+/** Lets the loop run until every client has had its PINGRESP. */
+static void let_ping(uv_loop_t *loop)
+{
+    uv_timer_t timer;
+    int over = 0;
+    uv_timer_init(loop, &timer);
+    timer.data = &over;
+    uv_timer_start(&timer, on_time, 2500, 0);
+    run_until(loop, &over, 1);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
+static void clients(void)
+{
+    static group all;
+    struct rlimit files;
+    char address[128];
+    int channel[2];
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    pid_t server = pipe(channel) == 0 ? fork() : -1;
+    if (server == 0)
+        serve(channel[1]);
+    if (server < 0 || read(channel[0], address, sizeof address) != sizeof address)
+        fail("no server");
+    uv_loop_init(&all.loop);
+    add_clients(&all, address, 100); // what the loop itself needs is there from now on
+    size_t before = mallinfo2().uordblks;
+    add_clients(&all, address, CLIENTS);
+    let_ping(&all.loop);
+    double bytes = (double)(mallinfo2().uordblks - before) / CLIENTS;
+    printf("%-58s %8s %8.1f %7s %7d  %s\n", "idle mqw_client on TCP, in all", "", bytes, "", CLIENT_TARGET,
+           bytes <= CLIENT_TARGET ? "yes" : "NO");
+    for (int i = 0; i < all.count; i++)
+        mqw_client_close(all.clients[i], NULL);
+    run_until(&all.loop, &all.gone, all.count);
+    uv_run(&all.loop, UV_RUN_DEFAULT);
+    if (uv_loop_close(&all.loop) != 0)
+        fail("the loop of the clients is not empty");
+    kill(server, SIGTERM);
+    waitpid(server, NULL, 0);
+}
+
 int main(void)
 {
-    printf("%d connections by themselves, %d piped; bytes per connection\n\n", 2 * CONNECTIONS, 2 * PIPED);
+    printf("%d connections by themselves, %d piped, %d clients; bytes each\n\n", 2 * CONNECTIONS, 2 * PIPED,
+           CLIENTS);
     printf("%-58s %8s %8s %7s %7s  %s\n", "", "asked", "malloc'd", "blocks", "target", "reached");
     alone(MQW_3_1_1, 0);
     alone(MQW_3_1_1, MQW_ANSWER_ACKS);
     alone(MQW_5_0, 0);
     alone(MQW_5_0, MQW_ANSWER_ACKS);
     piped();
+    clients();
     return 0;
 }
