@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Every example does what it says, with mqw at the other end or another example.
 . "${SOURCE_DIR:-.}/tests/live/lib/mqw.sh"
-[ -x "$EXAMPLES_DIR/client" ] || { echo "no examples in $EXAMPLES_DIR"; exit 1; }
+[ -x "$EXAMPLES_DIR/raw_client" ] || { echo "no examples in $EXAMPLES_DIR"; exit 1; }
 
 # short enough to be read
 for file in "${SOURCE_DIR:-.}"/examples/*.c; do
@@ -15,16 +15,52 @@ server=$address
 
 # --- clients --------------------------------------------------------------------------------------------
 
-run 0 "$EXAMPLES_DIR/client" "$server"
+run 0 "$EXAMPLES_DIR/raw_client" "$server"
 says 'CONNACK reason=0x00 (success)'
 says 'SUBACK packet_id=1 reasons=0x01 (granted QoS 1)'
 says 'PUBLISH topic="news/today" payload="it rains"'
 says 'content_type="text/plain"'
-run 1 "$EXAMPLES_DIR/client" "unix:$scratch/nobody"
+run 1 "$EXAMPLES_DIR/raw_client" "unix:$scratch/nobody"
 error_says 'stream failed'
 run 0 "$EXAMPLES_DIR/client20" "$server"
 await_text "$scratch/server.log" 'C> PUBLISH topic="greeting" payload="hello"'
 run 1 "$EXAMPLES_DIR/client20" 'no://address'
+
+for client in client sync; do
+    run 0 "$EXAMPLES_DIR/$client" "$server"
+    says 'news/today: it rains'
+    run 1 "$EXAMPLES_DIR/$client" "unix:$scratch/nobody"
+    error_says "unix:$scratch/nobody: no such file or directory"
+    run 1 "$EXAMPLES_DIR/$client" 'no://address'
+    error_says 'address is not understood'
+done
+run 0 "$EXAMPLES_DIR/request_response" "$server"
+says '2 * 21 = 42'
+run 1 "$EXAMPLES_DIR/request_response" "unix:$scratch/nobody"
+
+# --- TLS and WebSocket ----------------------------------------------------------------------------------
+
+certificates=$scratch/certificates
+mkdir "$certificates"
+"${SOURCE_DIR:-.}/tests/live/lib/certificates.sh" "$certificates"
+start tls "$MQW" listen --answer --cert "$certificates/server.pem" --key "$certificates/key.pem" mqtts://127.0.0.1:0
+run 0 "$EXAMPLES_DIR/tls_client" "mqtts://localhost:${address##*:}" "$certificates/ca.pem"
+says 'TLSv1.3, '
+says 'CN=server'
+run 1 "$EXAMPLES_DIR/tls_client" "mqtts://localhost:${address##*:}" "$certificates/stranger.pem"
+error_says 'localhost'
+run 1 "$EXAMPLES_DIR/tls_client" "mqtts://localhost:${address##*:}" "$scratch/nothing"
+error_says 'nothing'
+
+start websocket "$EXAMPLES_DIR/websocket_server" ws://127.0.0.1:0
+websocket=ws://127.0.0.1:${address##*:}
+for client in client sync; do
+    run 0 "$EXAMPLES_DIR/$client" "$websocket"
+done
+await_text "$scratch/websocket.log" 'comes from no page to /mqtt'
+run 1 "$EXAMPLES_DIR/sync" "$websocket/elsewhere"
+error_says '404'
+run 1 "$EXAMPLES_DIR/websocket_server" "$websocket"
 
 # --- servers --------------------------------------------------------------------------------------------
 
@@ -74,7 +110,7 @@ await_text "$scratch/two" 'S> PUBLISH topic="to the rest"'
 
 start proxy "$EXAMPLES_DIR/proxy" tcp://127.0.0.1:0 "$server"
 proxy=$address
-run 0 "$EXAMPLES_DIR/client" "$proxy"
+run 0 "$EXAMPLES_DIR/raw_client" "$proxy"
 says 'content_type="text/plain"'
 cat >"$scratch/transcript" <<'SCRIPT'
 # topic aliases and versions pass as they are
