@@ -21,6 +21,10 @@ printf 'compiler:  %s\n' "$("$compiler" --version | head -n 1)"
 
 report "codec and connection, against the hand-written limit" "$BUILD_DIR/bench/bench_codec"
 report "loopback TCP, against plain write and read" "$BUILD_DIR/bench/bench_tcp"
-report "memory of an idle connection" "$BUILD_DIR/bench/bench_memory"
+report "TLS, against SSL_write and SSL_read" "$BUILD_DIR/bench/bench_tls"
+report "WebSocket, against plain TCP and wslay" "$BUILD_DIR/bench/bench_websocket"
+report "client, next to libmosquitto and Paho C" "$BUILD_DIR/bench/bench_client"
+report "store in SQLite, against plain synced writes" "$BUILD_DIR/bench/bench_store"
+report "memory of an idle connection, and of an idle client" "$BUILD_DIR/bench/bench_memory"
 report "size for a Cortex-M4" bench/size.sh
 exit "$failed"
