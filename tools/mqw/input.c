@@ -91,8 +91,8 @@ static bool has_line(const tool_input *input)
 // Takes one line, or notices the end. The last line needs no newline.
 static void take_line(tool_input *input)
 {
-    char *start = input->text + input->first;
-    size_t left = input->last - input->first;
+    char *start = input->text ? input->text + input->first : NULL;
+    size_t left = start ? input->last - input->first : 0;
     const char *newline = left ? memchr(start, '\n', left) : NULL;
     if (newline == NULL && !input->ended)
         return;
