@@ -2,6 +2,11 @@
 // A client on a network that fails, on virtual time: QoS 1 arrives at least once, QoS 2 exactly once, in
 // order, both ways; every request ends once; nothing is leaked; nothing stands still.
 //
+// What a client has to keep to is judged on its wire (sim/ledger.h), by a strict server (sim/server.h) and in
+// what arrives: v4:MQTT-2.3.1-2, v4:MQTT-2.3.1-3, v4:MQTT-4.3.2-1, v4:MQTT-4.3.3-1, v4:MQTT-4.3.3-2,
+// v4:MQTT-4.4.0-1, v4:MQTT-4.6.0-1 to v4:MQTT-4.6.0-4, v5:MQTT-2.2.1-3, v5:MQTT-4.3.3-10, v5:MQTT-4.4.0-1,
+// v5:MQTT-4.4.0-2, v5:MQTT-4.6.0-1, v5:MQTT-4.6.0-2, v5:MQTT-4.6.0-3, v5:MQTT-4.6.0-4, v5:MQTT-3.3.4-7.
+//
 // SIM_SEED=n plays that one run and tells what happens. SIM_RUNS=n plays so many, from SIM_FIRST=n on (./dev
 // soak).
 #include "sim/sim.h"

@@ -38,6 +38,7 @@ typedef struct entry {
     bool answered;    /**< Down: it was acknowledged on the wire. */
     bool unsure;      /**< Down: not answered when the client crashed: it may come again. */
     bool orphan;      /**< Up: nobody waits for its end since the client has crashed. */
+    bool ghost;       /**< Up: the next client cannot know whether it was sent, or was over. */
 } entry;
 
 /** What is owed on a connection, in order. */
@@ -68,6 +69,7 @@ typedef struct ledger {
     bool blind;       /**< 3.1: CONNACK does not tell whether there is a session. */
     bool cleanly;     /**< The last CONNECT asked for none. */
     unsigned crashes;
+    bool starved;   /**< Memory runs out now and then: requests may end with MQW_E_NO_MEMORY. */
     bool early;     /**< The client was closed before all was done. */
     bool unordered; /**< Order of delivery is not asked for: a server that answers in any order. */
 } ledger;
@@ -151,7 +153,7 @@ static inline void sees_publish(ledger *book, watch *w, const mqw_publish *p)
     *last = number;
     if (p->qos == 0)
         return;
-    if (p->dup && !e->sent && !e->orphan)
+    if (p->dup && !e->sent && !e->ghost)
         wrong(book->on, "up %d has DUP the first time (MQTT-4.3.2-2)", number);
     if (!p->dup && e->sent)
         wrong(book->on, "up %d is sent again without DUP (MQTT-3.3.1-1)", number);
@@ -291,7 +293,10 @@ static inline bool may_end_otherwise(const entry *e)
 static inline void ledger_orphan(ledger *book, unsigned number, bool kept)
 {
     entry *e = &book->up[number];
-    if (!e->accepted || e->done > 0 || e->over)
+    if (!e->accepted || e->over)
+        return;
+    e->ghost = true;
+    if (e->done > 0)
         return;
     e->orphan = true;
     if (e->taken && !kept && !may_end_otherwise(e))
@@ -337,8 +342,8 @@ static inline void check_up(ledger *book, unsigned number)
     else if (!good && e->result >= 0 && !e->refused)
         wrong(book->on, "up %u was refused by nobody", number);
     else if (e->result < 0 && e->qos && !(e->result == MQW_E_CLOSED && book->early) &&
-             !(e->result == MQW_E_EXPIRED && e->expires && (!e->arrived || e->anew)) &&
-             !(e->result == MQW_E_TOO_LARGE && e->large))
+             !(e->result == MQW_E_EXPIRED && e->expires && (!e->arrived || e->anew || e->ghost)) &&
+             !(e->result == MQW_E_TOO_LARGE && e->large) && !(e->result == MQW_E_NO_MEMORY && book->starved))
         wrong(book->on, "up %u failed: %s", number, mqw_strerror(e->result));
 }
 

@@ -35,7 +35,7 @@ typedef struct process {
     sim *in;
     mqw_client *client; /**< NULL: freed. */
     uint64_t wake;
-    bool dead, closed;
+    bool dead, closed, gave_up;
 } process;
 
 typedef struct token {
@@ -67,12 +67,18 @@ struct sim {
     unsigned requested;
     bool calling; /**< The program is inside a call that may not call back. */
     bool leaving;
-    bool happened; /**< The mishap at a given byte. */
+    bool happened;                  /**< The mishap at a given byte. */
+    const mqw_allocator *allocator; /**< Of connections; NULL: malloc. */
     unsigned faults, crashes;
     uint64_t next_up, next_down, next_request, next_fault, next_start, steps;
 };
 
 // ---- what it hears ----
+
+static inline bool is_starved(const sim *s, int result)
+{
+    return s->book.starved && result == MQW_E_NO_MEMORY;
+}
 
 static inline void on_done(mqw_client *client, int result, const mqw_packet *packet, void *ctx)
 {
@@ -165,7 +171,8 @@ static inline void on_close(mqw_client *client, const mqw_client_failure *failur
     if (self->closed)
         wrong(&self->in->on, "closed twice");
     self->closed = true;
-    if (!self->dead && (failure || !self->in->leaving))
+    self->gave_up = failure != NULL;
+    if (!self->dead && (failure ? !is_starved(self->in, failure->result) : !self->in->leaving))
         wrong(&self->in->on, "the client gave up: %s", failure ? failure->words : "closed by nobody");
 }
 
@@ -198,7 +205,7 @@ static inline void program_publishes(sim *s)
     s->calling = false;
     e->accepted = result == 0;
     note(&s->on, "program publishes up %u, QoS %u: %d", number, e->qos, result);
-    if (result < 0 && !(result == MQW_E_TOO_LARGE && e->large))
+    if (result < 0 && !(result == MQW_E_TOO_LARGE && e->large) && !is_starved(s, result))
         wrong(&s->on, "up %u is not accepted: %s", number, mqw_strerror(result));
 }
 
@@ -220,6 +227,8 @@ static inline void program_asks(sim *s, unsigned topic, bool on)
     s->calling = false;
     note(&s->on, "program %ssubscribes %s: %d", on ? "" : "un", name, result);
     if (result < 0)
+        s->requested--;
+    if (result < 0 && !is_starved(s, result))
         wrong(&s->on, "a request is not accepted: %s", mqw_strerror(result));
 }
 
@@ -235,7 +244,9 @@ static inline void program_acks(sim *s)
     e->owned++; // it may be said before the call returns
     int result = mqw_client_ack(s->present->client, t.name, 0);
     e->owned -= result != 0;
-    if (result != 0 && result != MQW_E_CLOSED)
+    if (is_starved(s, result))
+        s->tokens[s->unacked++] = t;
+    else if (result != 0 && result != MQW_E_CLOSED)
         wrong(&s->on, "down %u cannot be acknowledged: %s", t.number, mqw_strerror(result));
 }
 
@@ -243,7 +254,8 @@ static inline void program_acks(sim *s)
 static inline bool topic_is_settled(const sim *s, unsigned topic)
 {
     for (unsigned i = s->requested; i-- > 0;)
-        if (s->requests[i].topic == topic && !s->requests[i].asks->dead)
+        if (s->requests[i].topic == topic && !s->requests[i].asks->dead &&
+            !is_starved(s, s->requests[i].result))
             return (s->host.granted[topic] > 0) == s->requests[i].on;
     return true;
 }
@@ -276,7 +288,7 @@ static inline void program_check(sim *s)
             continue;
         if (r->done != 1)
             wrong(&s->on, "a request was ended %u times", r->done);
-        if (r->result < 0 && !(r->result == MQW_E_CLOSED && s->book.early))
+        if (r->result < 0 && !(r->result == MQW_E_CLOSED && s->book.early) && !is_starved(s, r->result))
             wrong(&s->on, "a request failed: %s", mqw_strerror(r->result));
     }
     for (unsigned topic = 0; topic < TOPICS && !s->leaving; topic++)

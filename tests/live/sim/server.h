@@ -78,8 +78,7 @@ static inline void server_forget(server *host)
     host->last_id = 0;
     memset(host->granted, 0, sizeof host->granted);
     memset(host->inbox, 0, sizeof host->inbox);
-    if (host->book->blind)
-        ledger_excuse(host->book);
+    ledger_excuse(host->book);
 }
 
 /* The connection is over on its side. */

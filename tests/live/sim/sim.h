@@ -36,7 +36,10 @@ static inline int env_open(void *self, const char *address, const mqw_open_optio
     line *l = calloc(1, sizeof *l);
     assert_non_null(l);
     l->client = mqw_conn_new_shared(MQW_CLIENT, options->config);
-    assert_non_null(l->client);
+    if (!l->client) {
+        free(l);
+        return MQW_E_NO_MEMORY;
+    }
     l->on = &s->on;
     l->process = p;
     l->latency = s->plan.latency;
@@ -98,6 +101,8 @@ static inline void env_free(void *self)
     if (!p->client || !p->closed)
         wrong(&p->in->on, "a client is freed twice, or before on_close");
     p->client = NULL;
+    if (p->in->present == p)
+        p->in->present = NULL;
 }
 
 // ---- what is seen on the wire ----
@@ -154,7 +159,7 @@ static inline void sim_start_client(sim *s)
                                      .why = env_why,
                                      .wake = env_wake,
                                      .free = env_free};
-    const mqw_conn_options conn = {.tap = tap, .tap_ctx = p};
+    const mqw_conn_options conn = {.tap = tap, .tap_ctx = p, .allocator = s->allocator};
     const mqw_open_options open = {.conn = &conn};
     mqw_connect connect = {.version = s->plan.version,
                            .clean_start = s->plan.clean && !s->plan.durable,
@@ -183,7 +188,9 @@ static inline void sim_start_client(sim *s)
     p->wake = NEVER;
     int result = mqw__client_new(&p->client, &around, &options);
     if (result < 0) {
-        wrong(&s->on, "no client: %s", mqw_strerror(result));
+        if (!is_starved(s, result))
+            wrong(&s->on, "no client: %s", mqw_strerror(result));
+        p->gave_up = true;
         return;
     }
     mqw_client_on_taken(p->client, on_taken);
@@ -574,12 +581,16 @@ static inline void sim_until(sim *s, bool (*until)(const sim *s), const char *wh
 
 static inline bool all_is_said(const sim *s)
 {
+    if (s->started && s->processes[s->started - 1].gave_up)
+        return true;
     return s->present && s->next_fault == NEVER && s->next_request == NEVER && s->next_down == NEVER &&
            program_is_done(s);
 }
 
 static inline bool it_is_enough(const sim *s)
 {
+    if (s->started && s->processes[s->started - 1].gave_up)
+        return true;
     return s->present && s->on.now >= s->plan.calm / 2;
 }
 
@@ -596,7 +607,7 @@ static inline void sim_leave(sim *s)
     static const mqw_client_goodbye hurried = {.now = true}, polite = {.timeout = 3000};
     const mqw_client_goodbye *how = !s->plan.early ? NULL : one_in(&s->on, 2) ? &hurried : &polite;
     note(&s->on, "program leaves");
-    s->book.early = s->plan.early || s->on.wrong[0];
+    s->book.early = s->plan.early || s->on.wrong[0] || !s->present;
     s->leaving = true;
     sim_heal(s);
     s->next_fault = NEVER;

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The long forms of tests, from seeds that no run has had: scripts/soak.sh MINUTES, with BUILD_DIR set. Fails with
+# the seed on the last lines.
+set -eu
+cd "$(dirname "$0")/.."
+minutes=${1:-10}
+tests=${BUILD_DIR:?where the tests are built}/tests/live
+end=$(($(date +%s) + minutes * 60))
+seed=$(date +%s)
+
+# The client on a network that fails: some 100,000 runs a minute, below the seeds that mean a byte.
+client_faults() {
+    SIM_FIRST=$((seed % 2000000000)) SIM_RUNS=50000 "$tests/test_client_faults"
+    seed=$((seed + 50000))
+}
+
+# The store when the power fails and when its process is killed.
+store_faults() {
+    MQW_FIRST=$seed MQW_RUNS=2000 "$tests/test_store_power"
+    "$tests/test_store_kill"
+}
+
+while [ "$(date +%s)" -lt "$end" ]; do
+    client_faults
+    store_faults
+done
+echo "no fault in $minutes minutes"
