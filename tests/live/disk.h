@@ -58,6 +58,7 @@ typedef struct disk {
     int busy;    /**< So many times a lock is refused. */
     int syncs;   /**< So far. */
     bool read_only;
+    bool no_log;    /**< A write-ahead log is not possible. */
     bool psow;      /**< Bytes beside those that are written survive a cut. */
     bool lazy;      /**< A database on it does not sync: to see that this is noticed. */
     int checkpoint; /**< Pages after which the log is emptied. */
@@ -407,6 +408,7 @@ static inline int disk_control(sqlite3_file *base, int op, void *arg)
     const char *name = op == SQLITE_FCNTL_PRAGMA ? ((char **)arg)[1] : "";
     const char *value = op == SQLITE_FCNTL_PRAGMA && ((char **)arg)[2] ? ((char **)arg)[2] : "";
     bool hidden = (on->checkpoint && strcmp(name, "wal_autocheckpoint") == 0) ||
+                  (on->no_log && strcmp(name, "journal_mode") == 0 && value[0]) ||
                   (on->lazy && strcmp(name, "synchronous") == 0 && strcmp(value, "OFF") != 0);
     return hidden ? SQLITE_OK : SQLITE_NOTFOUND;
 }

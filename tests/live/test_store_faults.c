@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "live/disk.h"
 #include "live/live.h"
+#include "store/alloc.h"
 #include "store/sqlite/alloc.h"
 
 #include <dlfcn.h>
@@ -20,6 +21,11 @@ static bool fails_now(void)
 void *mqw__sqlite_alloc(size_t size)
 {
     return fails_now() ? NULL : malloc(size);
+}
+
+void *mqw__store_alloc(size_t size)
+{
+    return fails_now() ? NULL : calloc(1, size);
 }
 
 // And that of SQLite, which wants to know sizes.
@@ -403,6 +409,12 @@ static void opens_what_can_be_opened(void **state)
     on.disk.busy = 1;
     assert_int_equal(open_store(&on), MQW_E_STREAM);
     assert_non_null(strstr(on.why, "t.db is in use by another process or store"));
+    on.disk.no_log = true;
+    mqw_sqlite_options options = {.vfs = "disk"};
+    assert_int_equal(mqw_store_sqlite(&on.store, &on.live.loop, "new.db", &options, on.why, sizeof on.why),
+                     MQW_E_STREAM);
+    assert_string_equal(on.why, "new.db cannot have a write-ahead log");
+    on.disk.no_log = false;
     assert_ptr_equal(on.store, none);
     assert_int_equal(open_store(&on), 0);
     assert_string_equal(on.why, "");
@@ -463,6 +475,21 @@ static int count_records(mqw_bytes key, mqw_bytes value, void *ctx)
     return 0;
 }
 
+// So much that it lies in several pieces of memory, which end anywhere.
+static void fill_blocks(scene *on)
+{
+    static char key[1000];
+    memset(key, 'x', sizeof key - 1);
+    for (int i = 0; i < 40; i++) {
+        key[1] = (char)('A' + i);
+        assert_true(is_sound(mqw_store_delete(on->store, text(key))));
+        assert_true(is_sound(put(on, key + 900, key + 800)));
+        assert_true(is_sound(mqw_store_delete(on->store, text(key + 900))));
+        assert_true(is_sound(put(on, key, key + 300)));
+        assert_true(is_sound(mqw_store_delete(on->store, text(key))));
+    }
+}
+
 // A conversation with a store; whatever is told to be on disk is counted.
 static int use_store(scene *on)
 {
@@ -472,6 +499,7 @@ static int use_store(scene *on)
     int one = put(on, "a1", "1"), two = put(on, "a2", value);
     assert_true(is_sound(one) && is_sound(two));
     assert_true(is_sound(mqw_store_delete(on->store, text("b"))));
+    fill_blocks(on);
     on->failed = on->told = 0;
     int asked = mqw_store_commit(on->store, on_done, on);
     assert_int_equal(uv_run(&on->live.loop, UV_RUN_DEFAULT), 0);

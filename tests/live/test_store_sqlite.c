@@ -195,6 +195,10 @@ static void refuses_what_it_cannot_open(void **state)
     memcpy(file, kept, sizeof kept);
     uv_loop_t *loop = uv_default_loop();
     mqw_store *store;
+    char why[64];
+    mqw_sqlite_options nowhere = {.vfs = "none of them"};
+    assert_int_equal(mqw_store_sqlite(&store, loop, "x", &nowhere, why, sizeof why), MQW_E_STREAM);
+    assert_non_null(strstr(why, "no such vfs"));
     assert_int_equal(mqw_store_sqlite(NULL, loop, file, NULL, NULL, 0), MQW_E_MISUSE);
     assert_int_equal(mqw_store_sqlite(&store, NULL, file, NULL, NULL, 0), MQW_E_MISUSE);
     assert_int_equal(mqw_store_sqlite(&store, loop, NULL, NULL, NULL, 0), MQW_E_MISUSE);

@@ -11,8 +11,9 @@
 
 enum { APPLICATION = 0x6D717772 /* "mqwr" */, FORMAT = 1, WAIT = 10 /* ms between two tries */ };
 
-// Without row numbers a record lies in one tree instead of two: a commit of small records writes a third
-// less, and a prefix is read in one pass. Records of 10 KiB cost the same either way.
+// Without row numbers a record lies in one tree instead of two: records of 100 bytes come to a quarter (of
+// many in a commit) or a third (of one) less to write, and a prefix is read in one pass; those of 10 KiB come
+// to 5 % more.
 static const char schema[] = "CREATE TABLE record (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID";
 
 static const char *const sentences[MQW__STATEMENTS] = {
@@ -301,16 +302,11 @@ int mqw__database_write(mqw__database *file, const mqw__batch *batch, char why[M
 
 // --- reading ---
 
+// Bytes that are bytes need no memory here, only in the step before.
 static mqw_bytes column(sqlite3_stmt *statement, int at)
 {
     const void *data = sqlite3_column_blob(statement, at);
     return (mqw_bytes){data, (size_t)sqlite3_column_bytes(statement, at)};
-}
-
-// SQLite gives NULL for nothing and for no memory; only the latter is remembered.
-static bool complete(mqw__database *file, mqw_bytes value)
-{
-    return value.data || sqlite3_errcode(file->db) != SQLITE_NOMEM;
 }
 
 int mqw__database_read(mqw__database *file, mqw_bytes prefix, mqw_store_each *each, void *ctx,
@@ -324,12 +320,7 @@ int mqw__database_read(mqw__database *file, mqw_bytes prefix, mqw_store_each *ea
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
     while (rc == SQLITE_ROW && result == 0) {
-        mqw_bytes key = column(statement, 0), value = column(statement, 1);
-        if (!complete(file, value)) {
-            rc = SQLITE_NOMEM;
-            break;
-        }
-        result = each(key, value, ctx);
+        result = each(column(statement, 0), column(statement, 1), ctx);
         if (result == 0)
             rc = sqlite3_step(statement);
     }
