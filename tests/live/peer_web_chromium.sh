@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A page in a real browser publishes and receives through our WebSocket listener: by hand, and with npm's mqtt client
-# (MQTT-6.0.0-2, MQTT-6.0.0-3). Text frames and pages of other origins are refused.
+# (v5:MQTT-6.0.0-2). Text frames and pages of other origins are refused.
 . "${SOURCE_DIR:=.}/tests/live/lib/peer.sh"
 need_program chromium node timeout
 need_module mqtt

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# As a server for npm's mqtt client through ws and wss, in versions 3, 4 and 5 (MQTT-6.0.0-2, MQTT-6.0.0-4).
+# As a server for npm's mqtt client through ws and wss, in versions 3, 4 and 5 (v4:MQTT-6.0.0-4, v5:MQTT-6.0.0-4).
 . "${SOURCE_DIR:=.}/tests/live/lib/peer.sh"
 . "$SOURCE_DIR/tests/live/lib/web.sh"
 need_module mqtt

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Frames and the layer of WebSocket, fed with arrays at every split: what RFC 6455 allows and what it forbids
-// (the sections of the Autobahn suite are named), and what MQTT asks of it (MQTT-6.0.0-1 to -4).
+// (the sections of the Autobahn suite are named), and what MQTT asks of it (v4:MQTT-6.0.0-1,
+// v5:MQTT-6.0.0-1).
 #include "transport/frame.h"
 #include "unit/websocket_peer.h"
 
@@ -102,7 +103,8 @@ static void send_text(peer *self, const char *text)
     collect(self);
 }
 
-// Packets may span frames and frames may hold many: they are bytes in order (MQTT-6.0.0-1, MQTT-6.0.0-2).
+// Packets may span frames and frames may hold many: they are bytes in order (v4:MQTT-6.0.0-2,
+// v5:MQTT-6.0.0-2).
 static void test_both_ends_at_every_split(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The handshake of WebSocket at both ends, at every split: requests that people, programs and attackers send
-// to a server, answers that servers, proxies and web sites give to a client (MQTT-6.0.0-3, MQTT-6.0.0-4).
+// to a server, answers that servers, proxies and web sites give to a client (v4:MQTT-6.0.0-4,
+// v5:MQTT-6.0.0-4).
 #include "transport/upgrade.h"
 #include "unit/websocket_peer.h"
 
@@ -329,7 +330,8 @@ static void test_reply_that_never_ends(void **state)
     peer_free(&self);
 }
 
-// The client has mqtt among its subprotocols (MQTT-6.0.0-3), and its request is what was asked for.
+// The client has mqtt among its subprotocols (v4:MQTT-6.0.0-3, v5:MQTT-6.0.0-3), and its request is what was
+// asked for.
 static void test_what_a_client_asks(void **state)
 {
     (void)state;
