@@ -126,7 +126,13 @@ int mqw_client_ack(mqw_client *client, mqw_token token, uint8_t reason)
     mqw__ack_due *due = mqw__ring_at(ring, (uint32_t)token);
     if (due->state & ACKED)
         return MQW_E_MISUSE;
-    int result = acknowledge(client, kind, due, reason);
+    int result = 0;
+    if (due->state & ARRIVING) {
+        due->state |= ACKED;
+        due->reason = reason; // it waits for the last piece
+    } else {
+        result = acknowledge(client, kind, due, reason);
+    }
     client->unacknowledged -= result == 0;
     return result;
 }
@@ -185,12 +191,13 @@ static void take_plain(mqw_client *client, const mqw_publish *publish)
 static void had(mqw_client *client, int kind, uint32_t number, bool again)
 {
     mqw__ack_due *due = mqw__ring_at(&client->acks[kind], number);
+    bool early = due->state == (ACKED | ARRIVING);
     due->state &= (uint8_t)~ARRIVING;
-    if (due->state & ACKED || (client->manual_ack && !again)) {
+    if (!early && (due->state & ACKED || (client->manual_ack && !again))) {
         flush(client, kind);
         return;
     }
-    int result = acknowledge(client, kind, due, 0);
+    int result = acknowledge(client, kind, due, due->reason);
     if (result < 0)
         mqw__client_fail(client, result, NULL);
 }
@@ -298,7 +305,7 @@ static void take_back(mqw_client *client)
     mqw__ring *ring = &client->acks[1];
     for (uint32_t i = 0; i < ring->count; i++) {
         const mqw__ack_due *due = mqw__ring_at(ring, ring->first + i);
-        if (!(due->state & ACKED) || due->reason >= 0x80)
+        if (due->state != ACKED || due->reason >= 0x80)
             (void)mqw_session_release(client->session, due->packet_id);
     }
 }

@@ -80,13 +80,13 @@ int mqw__request_new(mqw__request **out, int type, const mqw_filter *filters, si
                      const mqw_props *props)
 {
     size_t cap = 0;
+    if (!filters || count == 0 || count > MQW_LENGTH_MAX)
+        return MQW_E_MISUSE;
     for (size_t i = 0; i < count; i++) {
         if (filters[i].filter.len > UINT16_MAX || (!filters[i].filter.data && filters[i].filter.len))
             return MQW_E_MISUSE;
         cap += ITEM_MAX + filters[i].filter.len;
     }
-    if (!filters || count == 0)
-        return MQW_E_MISUSE;
     if (cap > MQW_LENGTH_MAX)
         return MQW_E_TOO_LARGE;
     uint8_t *room = mqw__uv_new(cap);
