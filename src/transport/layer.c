@@ -50,6 +50,11 @@ void mqw__layers_push(mqw__layers *stack, mqw__layer *layer)
     stack->top = layer;
 }
 
+mqw__layer *mqw__layers_top(const mqw__layers *stack)
+{
+    return stack->top;
+}
+
 // Starts each layer whose lower neighbour is ready.
 static int start_from(mqw__layer *layer)
 {

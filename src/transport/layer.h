@@ -68,6 +68,9 @@ void mqw__layers_free(mqw__layers *stack);
 /** Puts a layer on top; the stack owns it. */
 void mqw__layers_push(mqw__layers *stack, mqw__layer *layer);
 
+/** The uppermost layer; NULL: there is none. */
+mqw__layer *mqw__layers_top(const mqw__layers *stack);
+
 /** The stream is ready for bytes. */
 int mqw__layers_start(mqw__layers *stack);
 /** Whether all layers are. */

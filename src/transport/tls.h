@@ -67,6 +67,9 @@ int mqw__stream_tls(mqw_stream *stream, mqw_tls *tls, const char *host, const ch
 int mqw__tls_layer_new(mqw__layer **out, mqw_tls *tls, const char *host, const char *default_alpn);
 /** How layers read and write. NULL: no memory. */
 BIO_METHOD *mqw__tls_bio(void);
+/** If this is a layer of TLS that names no protocols itself and has not started: a WebSocket will be above
+ * it, which has another protocol for ALPN than MQTT. False: no memory. */
+bool mqw__tls_below_websocket(mqw__layer *layer);
 /** The layer that an SSL belongs to. */
 mqw__tls_layer *mqw__tls_layer_of(const SSL *ssl);
 

@@ -344,6 +344,14 @@ int mqw__tls_layer_new(mqw__layer **out, mqw_tls *tls, const char *host, const c
     return made ? 0 : MQW_E_NO_MEMORY;
 }
 
+bool mqw__tls_below_websocket(mqw__layer *layer)
+{
+    if (layer->kind != &kind || layer->started || self_of(layer)->tls->options.alpn)
+        return true;
+    self_of(layer)->alpn = "http/1.1";
+    return self_of(layer)->tls->role != MQW_CLIENT || mqw__tls_alpn_offer(self_of(layer));
+}
+
 int mqw__stream_tls(mqw_stream *stream, mqw_tls *tls, const char *host, const char *default_alpn)
 {
     mqw__layer *layer = NULL;

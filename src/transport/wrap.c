@@ -138,6 +138,8 @@ int mqw_stream_websocket(mqw_stream *stream, mqw_role role, const char *host,
     mqw__terms *terms = NULL;
     if (!stream || stream->owner || stream->closed || (role != MQW_CLIENT && role != MQW_SERVER))
         return MQW_E_MISUSE;
+    if (stream->layers && !mqw__tls_below_websocket(mqw__layers_top(stream->layers)))
+        return MQW_E_NO_MEMORY;
     int result = mqw__terms_new(&terms, role, options, "", host && *host ? host : "localhost");
     if (result < 0)
         return result;
