@@ -65,19 +65,31 @@ static void print_bar(const tool_progress *progress)
     fprintf(stderr, "]%s %3.0f %%  ", paint_code(progress->colours, PAINT_PLAIN), part * 100);
 }
 
+// What a single message has, and what many have.
+static void print_amount(const tool_progress *progress, uint64_t now)
+{
+    char messages[SIZE], bytes[SIZE], all[SIZE], rate[SIZE], flow[SIZE];
+    uint64_t since = progress->last_time;
+    size_of((double)progress->bytes, bytes);
+    size_of((double)progress->all_bytes, all);
+    size_of(per_second(progress->bytes - progress->last_bytes, since, now), flow);
+    const char *dim = paint_code(progress->colours, PAINT_DIM);
+    if (progress->all_messages == 1 && progress->all_bytes > 0) {
+        fprintf(stderr, "%s of %s  %s%s/s", bytes, all, dim, flow);
+        return;
+    }
+    count_of((uint64_t)per_second(progress->messages - progress->last_messages, since, now), rate);
+    fprintf(stderr, "%s %s, %s  %s%s/s, %s/s", count_of(progress->messages, messages), progress->verb, bytes,
+            dim, rate, flow);
+}
+
 static void show(tool_progress *progress, uint64_t now)
 {
-    char messages[SIZE], bytes[SIZE], rate[SIZE], flow[SIZE], took[SIZE];
-    uint64_t since = progress->last_time;
-    count_of(progress->messages, messages);
-    size_of((double)progress->bytes, bytes);
-    count_of((uint64_t)per_second(progress->messages - progress->last_messages, since, now), rate);
-    size_of(per_second(progress->bytes - progress->last_bytes, since, now), flow);
-    time_of((double)(now - progress->started) / SECOND, took);
+    char took[SIZE];
     progress_hide(progress);
     print_bar(progress);
-    fprintf(stderr, "%s %s, %s  %s%s/s, %s/s, %s%s", messages, progress->verb, bytes,
-            paint_code(progress->colours, PAINT_DIM), rate, flow, took,
+    print_amount(progress, now);
+    fprintf(stderr, ", %s%s", time_of((double)(now - progress->started) / SECOND, took),
             paint_code(progress->colours, PAINT_PLAIN));
     fflush(stderr);
     progress->shown = true;
@@ -101,8 +113,9 @@ static void print_stats(const tool_progress *progress, uint64_t since, uint64_t 
                 (unsigned long long)messages, (unsigned long long)bytes, (double)(now - since) / SECOND);
         return;
     }
-    fprintf(stderr, "%s messages %s, %s in %s: %s/s, %s/s\n", count_of(messages, counted), progress->verb,
-            size_of((double)bytes, size), time_of((double)(now - since) / SECOND, took),
+    fprintf(stderr, "%s message%s %s, %s in %s: %s/s, %s/s\n", count_of(messages, counted),
+            messages == 1 ? "" : "s", progress->verb, size_of((double)bytes, size),
+            time_of((double)(now - since) / SECOND, took),
             count_of((uint64_t)per_second(messages, since, now), rate),
             size_of(per_second(bytes, since, now), flow));
 }
@@ -113,7 +126,7 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_hrtime();
     if (progress->wanted)
         show(progress, now);
-    bool second = now - progress->last_time >= SECOND;
+    bool second = now - progress->last_time >= SECOND / 100 * 95; // timers are not exact
     if (second && progress->settings->stats && !progress->wanted &&
         progress->messages != progress->last_messages)
         print_stats(progress, progress->last_time, progress->messages - progress->last_messages,
