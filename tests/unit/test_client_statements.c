@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the standard asks of clients, packet by packet.
+#include "client/environment.h"
 #include "unit/client_script.h"
 
 #define LIMITS "topic_alias_maximum=16 maximum_packet_size=67108864"
@@ -437,6 +438,69 @@ static void reasons_that_end(void **state)
     end();
 }
 
+/* A method of authentication: what it returns, and "d" while there is more to say. */
+static int auth_result;
+static int auth_step(void *self, mqw_bytes in, mqw_bytes *out)
+{
+    (void)self, (void)in;
+    *out = (mqw_bytes){(const uint8_t *)"d", auth_result > 0};
+    return auth_result;
+}
+
+static void begin_with_method(void)
+{
+    static mqw_auth auth = {.size = sizeof auth, .method = "M", .step = auth_step};
+    mqw_connect connect = {.version = MQW_5_0, .client_id = MQW_TEXT("c")};
+    auth_result = 1;
+    begin(&(mqw_client_options){.address = "s", .connect = &connect, .auth = &auth});
+    says("CONNECT version=5 client_id=\"c\" auth_method=\"M\" auth_data=\"d\" " LIMITS);
+}
+
+/* v5:MQTT-4.12.0-3: our AUTH says 0x18. v5:MQTT-4.12.1-1: authenticating again begins with the same method.
+ * v5:MQTT-4.12.1-2: when that fails, the connection is over. */
+static void authentication(void **state)
+{
+    (void)state;
+    begin_with_method();
+    server("AUTH reason=0x18 auth_method=\"M\" auth_data=\"who\"");
+    says("AUTH reason=0x18 auth_method=\"M\" auth_data=\"d\"");
+    auth_result = 0;
+    server("CONNACK reason=0 auth_method=\"M\"");
+    hears("open");
+    auth_result = 1;
+    char *name = (char *)(uintptr_t) "authenticated";
+    assert_int_equal(mqw_client_reauthenticate(script.client, on_done, name), 0);
+    says("AUTH reason=0x19 auth_method=\"M\" auth_data=\"d\"");
+    server("AUTH reason=0x18 auth_method=\"M\" auth_data=\"who\"");
+    says("AUTH reason=0x18 auth_method=\"M\" auth_data=\"d\"");
+    auth_result = 0;
+    server("AUTH reason=0x00 auth_method=\"M\"");
+    hears("authenticated 0");
+    assert_true(connected());
+    auth_result = 1;
+    assert_int_equal(mqw_client_reauthenticate(script.client, on_done, name), 0);
+    says("AUTH reason=0x19 auth_method=\"M\" auth_data=\"d\"");
+    auth_result = -1;
+    server("AUTH reason=0x18 auth_method=\"M\" auth_data=\"liar\"");
+    says("DISCONNECT reason=0x80");
+    assert_false(connected());
+    script.hears.count = 0;
+    end();
+}
+
+/* v5:MQTT-4.12.0-7: without a method in CONNECT there is no AUTH from us. */
+static void no_authentication(void **state)
+{
+    (void)state;
+    accepted(MQW_5_0, false);
+    assert_true(mqw_client_reauthenticate(script.client, NULL, NULL) < 0);
+    says_nothing();
+    server("AUTH reason=0x18 auth_method=\"M\"");
+    says("DISCONNECT reason=0x82");
+    hears("lost -2 0x00");
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +519,8 @@ int main(void)
         cmocka_unit_test(no_dup_with_qos_0),
         cmocka_unit_test(disconnect_is_last),
         cmocka_unit_test(reasons_that_end),
+        cmocka_unit_test(authentication),
+        cmocka_unit_test(no_authentication),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
