@@ -38,8 +38,8 @@ MQW_API int mqw_sync_unsubscribe(mqw_sync *sync, const char *filter, uint32_t ti
  * came in time
  * (`timeout` 0: looks once, does not wait); negative: the client has given up, mqw_sync_error says why. */
 MQW_API int mqw_sync_next(mqw_sync *sync, const mqw_publish **out, uint32_t timeout);
-/** Says goodbye and frees it, whatever happens, within `timeout`. NULL is fine. 0, or MQW_E_TIMEOUT:
- * something queued was lost. */
+/** Says goodbye and frees it, whatever happens, within `timeout`, or a second when that is longer
+ * (options->open->close_timeout). NULL is fine. 0, or MQW_E_TIMEOUT: something queued was lost. */
 MQW_API int mqw_sync_close(mqw_sync *sync, uint32_t timeout);
 /** Ends the call that is under way, or else the next one, as if its time were up. Legal in signal handlers
  * and on other threads, as long as the client is not being closed. */

@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/inside.h"
 #include "transport/alloc.h"
 
 enum {
     ROOM = 64, // messages that wait inside
     DEFAULT_TIMEOUT = 30000,
-    LINGER = 500, // for the peer's end, so that closing does not take long
-    LOOKS = 3     // turns of the loop in which what is there arrives
+    LINGER = 1000, // ms for the peer's end: so long closing may take when there is less time
+    LOOKS = 3      // turns of the loop in which what is there arrives
 };
 
 typedef struct waiting {
@@ -57,7 +58,7 @@ static void on_message(mqw_client *client, const mqw_publish *publish, mqw_token
     memset(&packet, 0, sizeof packet);
     packet.type = MQW_PUBLISH;
     packet.publish = *publish;
-    mqw_packet *copy = mqw_packet_copy(&packet, NULL);
+    mqw_packet *copy = mqw_packet_copy(&packet, mqw__client_allocator());
     if (!copy) { // it comes again, if the server has promised it
         mqw_client_reconnect(client);
         return;
@@ -164,7 +165,7 @@ static int end(mqw_sync *sync, int result)
 
 static void drop(waiting *message)
 {
-    mqw_packet_free(message->packet, NULL);
+    mqw_packet_free(message->packet, mqw__client_allocator());
     message->packet = NULL;
 }
 
@@ -218,7 +219,7 @@ static int open_client(mqw_sync *sync, const mqw_client_options *given)
     conn.stream_over = 0;
     open.conn = &conn;
     open.linger = open.linger ? open.linger : LINGER;
-    open.close_timeout = open.close_timeout ? open.close_timeout : 2 * LINGER;
+    open.close_timeout = open.close_timeout ? open.close_timeout : LINGER;
     options.open = &open;
     options.manual_ack = true;
     options.ctx = sync;
@@ -281,7 +282,7 @@ int mqw_sync_close(mqw_sync *sync, uint32_t timeout)
     timeout = timeout ? timeout : DEFAULT_TIMEOUT;
     // What is queued may leave until the last moment, but for the time that closing itself needs.
     mqw_client_goodbye goodbye = {.size = sizeof goodbye,
-                                  .timeout = timeout > 4 * LINGER ? timeout - 2 * LINGER : timeout / 2 + 1};
+                                  .timeout = timeout > 2 * LINGER ? timeout - LINGER : timeout / 2 + 1};
     acknowledge(sync);
     begin(sync, timeout);
     part(sync, &goodbye);

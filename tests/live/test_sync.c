@@ -220,6 +220,33 @@ static void every_call_keeps_its_time(void **state)
     scripted_stop(&mute);
 }
 
+static void go_deaf(scripted *server)
+{
+    mqw_conn_pause(server->conn);
+}
+
+// Nor does it wait for a server that does not hang up.
+static void closing_keeps_its_time(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        scripted server = {.act = NULL};
+        static uint8_t large[1000000];
+        mqw_publish publish = {.topic = MQW_TEXT("a"), .payload = {large, sizeof large}};
+        scripted_start(&server);
+        mqw_sync *sync = open_at(server.address, NULL);
+        scripted_do(&server, go_deaf);
+        for (int i = 0; i < 20 && full; i++) // more than the stream holds
+            (void)mqw_client_publish(mqw_sync_client(sync), &publish, NULL, NULL);
+        uint64_t start = now();
+        (void)mqw_sync_close(sync, SHORT);
+        uint64_t took = now() - start;
+        if (took > 1500)
+            fail_msg("it took %d ms", (int)took);
+        scripted_stop(&server);
+    }
+}
+
 // What was not over in time goes on in later calls.
 static bool acknowledges_late(scripted *server, mqw_conn *conn, const mqw_packet *packet)
 {
@@ -642,6 +669,7 @@ int main(void)
         cmocka_unit_test_teardown(a_refusal_has_its_reason, none_are_left),
         cmocka_unit_test_teardown(nobody_may_be_there, none_are_left),
         cmocka_unit_test_teardown(every_call_keeps_its_time, none_are_left),
+        cmocka_unit_test_teardown(closing_keeps_its_time, none_are_left),
         cmocka_unit_test_teardown(what_is_late_goes_on, none_are_left),
         cmocka_unit_test_teardown(misuse_is_told, none_are_left),
         cmocka_unit_test_teardown(a_flood_waits_outside, none_are_left),
