@@ -126,7 +126,7 @@ static void each_fails(bool through)
             break;
         spoiled += !good;
     }
-    assert_true(n > 25);
+    assert_true(n > 20);
     assert_true(spoiled > n / 2);
 }
 

@@ -81,15 +81,28 @@ void peer_tap(mqw_conn *conn, bool sent, const mqw_packet *packet, mqw_bytes raw
         peer->requests--;
 }
 
+// Which layers there are below, as `, TLSv1.3 TLS_AES_256_GCM_SHA384, WebSocket mqtt`.
+static void describe_layers(const mqw_stream_facts *facts, char out[256])
+{
+    int len = 0;
+    out[0] = '\0';
+    if (facts->tls_version[0])
+        len = snprintf(out, 256, ", %s %s%s", facts->tls_version, facts->tls_cipher,
+                       facts->tls_resumed ? " resumed" : "");
+    if (facts->ws_path[0])
+        snprintf(out + len, 256 - (size_t)len, ", WebSocket %s %.100s", facts->ws_protocol, facts->ws_path);
+}
+
 static void on_connected(mqw_conn *conn, void *ctx)
 {
     tool_peer *peer = ctx;
-    char text[160];
+    char text[400], layers[256];
     mqw_stream_facts facts = {.size = sizeof(facts)};
     mqw_stream_facts_of(mqw_conn_stream(conn), &facts);
     bool server = peer->console->ours == MQW_SERVER;
     peer->connected = true;
-    snprintf(text, sizeof(text), server ? "connected from %s" : "connected to %s", facts.peer);
+    describe_layers(&facts, layers);
+    snprintf(text, sizeof(text), "connected %s %s%s", server ? "from" : "to", facts.peer, layers);
     show_event(&peer->console->show, peer_shown(peer), PAINT_DIM, "connected", text);
     if (!server)
         open_connected(peer);

@@ -153,7 +153,7 @@ static inline void sees_publish(ledger *book, watch *w, const mqw_publish *p)
     *last = number;
     if (p->qos == 0)
         return;
-    if (p->dup && !e->sent && !e->ghost)
+    if (p->dup && !e->sent && !e->ghost && !book->starved) // a CONNACK may be lost for want of memory
         wrong(book->on, "up %d has DUP the first time (MQTT-4.3.2-2)", number);
     if (!p->dup && e->sent)
         wrong(book->on, "up %d is sent again without DUP (MQTT-3.3.1-1)", number);
@@ -169,15 +169,16 @@ static inline void sees_publish(ledger *book, watch *w, const mqw_publish *p)
 static inline void sees_pubrel(ledger *book, watch *w, const mqw_ack *ack)
 {
     uint32_t whose = book->ids[ack->packet_id % IDS];
-    if (!whose && book->crashes) // it was over, but not yet on disk
+    if (!whose && (book->crashes || book->starved)) // it was over, but not yet on disk
         return;
-    if (!whose || whose == REQUEST || (!book->up[whose - 1].rank && !book->up[whose - 1].orphan)) {
+    if (!whose || whose == REQUEST ||
+        (!book->up[whose - 1].rank && !book->up[whose - 1].orphan && !book->starved)) {
         wrong(book->on, "PUBREL %u without PUBREC", ack->packet_id);
         return;
     }
     entry *e = &book->up[whose - 1];
     e->released = true;
-    if (e->orphan) // of its PUBREC perhaps only the server knows
+    if (e->orphan || book->starved) // of its PUBREC perhaps only the server knows
         return;
     if (e->rank <= w->rank)
         wrong(book->on, "PUBREL of up %u out of the order of PUBRECs (MQTT-4.6.0-4)", whose - 1);
