@@ -15,14 +15,16 @@ client_faults() {
     seed=$((seed + 50000))
 }
 
-# The store when the power fails and when its process is killed.
-store_faults() {
+# Stores and clients when the power fails and when their process is killed.
+disk_faults() {
     MQW_FIRST=$seed MQW_RUNS=2000 "$tests/test_store_power"
+    MQW_FIRST=$seed MQW_RUNS=200 "$tests/test_client_power"
     "$tests/test_store_kill"
+    "$tests/test_client_kill"
 }
 
 while [ "$(date +%s)" -lt "$end" ]; do
     client_faults
-    store_faults
+    disk_faults
 done
 echo "no fault in $minutes minutes"
