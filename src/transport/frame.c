@@ -15,6 +15,7 @@ enum {
     LONG = 126,
     HUGE = 127,
     WORD = 8,
+    HALF = 2 * WORD,
     BLOCK = 4 * WORD
 };
 
@@ -96,8 +97,8 @@ void mqw__frame_mask(uint8_t *out, const uint8_t *in, size_t len, const uint8_t 
     for (; len - at >= BLOCK; at += BLOCK) {
         mask_word(out + at, in + at, word);
         mask_word(out + at + WORD, in + at + WORD, word);
-        mask_word(out + at + 2 * WORD, in + at + 2 * WORD, word);
-        mask_word(out + at + 3 * WORD, in + at + 3 * WORD, word);
+        mask_word(out + at + HALF, in + at + HALF, word);
+        mask_word(out + at + HALF + WORD, in + at + HALF + WORD, word);
     }
     for (; len - at >= WORD; at += WORD)
         mask_word(out + at, in + at, word);

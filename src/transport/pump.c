@@ -73,11 +73,11 @@ void mqw__pump_tell(mqw__link *link)
 static void end_of_stream(mqw__link *link)
 {
     mqw__layers *layers = link->stream->layers;
-    int result = 0;
+    int result = layers && link->phase < MQW__FLUSHING ? mqw__layers_end(layers) : 0;
     link->ended = true;
     if (link->phase == MQW__LINGERING)
         mqw__link_kill(link);
-    else if (link->phase != MQW__FLUSHING && layers && (result = mqw__layers_end(layers)) < 0)
+    else if (result < 0)
         mqw__link_refuse(link, result);
     else if (link->phase == MQW__STARTING)
         mqw__link_fail(link, UV_EOF, NULL);
@@ -105,8 +105,9 @@ static void discard(mqw__link *link)
     mqw__layers *layers = link->stream->layers;
     mqw_bytes piece;
     int result = 0;
-    while ((result = mqw__layers_next(layers, &piece)) > 0)
-        continue;
+    do
+        result = mqw__layers_next(layers, &piece);
+    while (result > 0);
     link->kept = false;
     link->deaf = result < 0;
     if (link->phase == MQW__LINGERING) // what they answer can no longer be sent

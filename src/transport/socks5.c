@@ -64,9 +64,10 @@ static int start(mqw__layer *layer)
 
 static size_t put_part(uint8_t *to, const char *text)
 {
-    size_t len = strlen(text);
+    size_t len = 0;
+    for (; len < PART_MAX && text[len]; len++)
+        to[len + 1] = (uint8_t)text[len];
     to[0] = (uint8_t)len;
-    memcpy(to + 1, text, len);
     return len + 1;
 }
 
@@ -110,8 +111,8 @@ static size_t length_of(const socks5 *self)
         return 2;
     if (self->got < REPLY_HEAD)
         return REPLY_HEAD;
-    uint8_t kind = self->answer[3];
-    size_t address = kind == ADDRESS_V4 ? 4 : kind == ADDRESS_V6 ? 16 : 1U + self->answer[4];
+    uint8_t form = self->answer[3];
+    size_t address = form == ADDRESS_V4 ? 4 : form == ADDRESS_V6 ? 16 : 1U + self->answer[4];
     return 4 + address + 2;
 }
 
@@ -155,8 +156,8 @@ static const char *word_of(uint8_t reply)
 // 1: the way is free.
 static int take_reply(socks5 *self)
 {
-    uint8_t kind = self->answer[3];
-    if (self->answer[0] != VERSION || (kind != ADDRESS_V4 && kind != NAME && kind != ADDRESS_V6))
+    uint8_t form = self->answer[3];
+    if (self->answer[0] != VERSION || (form != ADDRESS_V4 && form != NAME && form != ADDRESS_V6))
         return fail(self, "proxy does not speak SOCKS5");
     return self->answer[1] == 0 ? 1 : fail(self, word_of(self->answer[1]));
 }

@@ -118,51 +118,58 @@ static void fill_in(mqw__terms *terms, const mqw_websocket_options *given, const
         options->max_handshake = HANDSHAKE_MIN;
 }
 
-// The text is our own afterwards, or there is none.
-static bool own(const char **text)
-{
-    const char *from = *text;
-    if (!from)
-        return true;
-    char *copy = mqw__uv_new(strlen(from) + 1);
-    if (copy)
-        memcpy(copy, from, strlen(from) + 1);
-    *text = copy;
-    return copy != NULL;
-}
+enum { TEXTS = 7 };
 
-static bool own_all(mqw__terms *terms)
+// All texts of it; those that are NULL are not there.
+static void texts_of(mqw__terms *terms, const char **texts[TEXTS])
 {
     mqw_websocket_options *options = &terms->options;
-    const char **texts[] = {&options->path,   &options->protocols, &options->headers,
-                            &options->origin, &options->origins,   &options->page};
-    bool all = true;
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        all &= own(texts[i]);
-    return all;
+    const char **all[TEXTS] = {&options->path,    &options->protocols, &options->headers, &options->origin,
+                               &options->origins, &options->page,      &terms->host};
+    memcpy(texts, all, sizeof all);
+}
+
+static size_t size_of(const char *text)
+{
+    return text ? strlen(text) + 1 : 0;
+}
+
+// A copy in one block, texts included.
+static mqw__terms *copy_of(mqw__terms *from)
+{
+    const char **texts[TEXTS];
+    size_t size = sizeof *from;
+    texts_of(from, texts);
+    for (int i = 0; i < TEXTS; i++)
+        size += size_of(*texts[i]);
+    mqw__terms *copy = mqw__uv_new(size);
+    if (!copy)
+        return NULL;
+    *copy = *from;
+    char *to = (char *)(copy + 1);
+    texts_of(copy, texts);
+    for (int i = 0; i < TEXTS; i++) {
+        size_t len = size_of(*texts[i]);
+        if (len == 0)
+            continue;
+        memcpy(to, *texts[i], len);
+        *texts[i] = to;
+        to += len;
+    }
+    return copy;
 }
 
 int mqw__terms_new(mqw__terms **out, mqw_role role, const mqw_websocket_options *options, const char *path,
                    const char *host)
 {
-    mqw__terms *terms = mqw__uv_new(sizeof *terms);
-    if (!terms)
-        return MQW_E_NO_MEMORY;
-    terms->refs = 1;
-    terms->role = role;
-    fill_in(terms, options, path);
-    if (!all_sound(&terms->options, host)) {
-        free(terms);
+    mqw__terms terms = {.refs = 1, .role = role, .host = host};
+    fill_in(&terms, options, path);
+    if (!all_sound(&terms.options, host))
         return MQW_E_MISUSE;
-    }
-    const char *copy = host;
-    bool all = own(&copy);
-    terms->host = (char *)(uintptr_t)copy;
-    if (!own_all(terms) || !all) {
-        mqw__terms_drop(terms);
+    mqw__terms *copy = copy_of(&terms);
+    if (!copy)
         return MQW_E_NO_MEMORY;
-    }
-    *out = terms;
+    *out = copy;
     return 0;
 }
 
@@ -174,16 +181,6 @@ mqw__terms *mqw__terms_keep(mqw__terms *terms)
 
 void mqw__terms_drop(mqw__terms *terms)
 {
-    if (!terms || --terms->refs > 0)
-        return;
-    const char *texts[] = {terms->options.path,
-                           terms->options.protocols,
-                           terms->options.headers,
-                           terms->options.origin,
-                           terms->options.origins,
-                           terms->options.page,
-                           terms->host};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        free((void *)(uintptr_t)texts[i]);
-    free(terms);
+    if (terms && --terms->refs == 0)
+        free(terms);
 }

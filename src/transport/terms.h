@@ -11,9 +11,9 @@
 typedef struct mqw__terms {
     unsigned refs;
     mqw_role role;
-    mqw_websocket_options options; /**< Defaults filled in; the texts are its own. */
+    mqw_websocket_options options; /**< Defaults filled in; the texts lie behind it. */
     bool any_protocol;             /**< Server: also clients that name no subprotocol. */
-    char *host;                    /**< Client: value of Host. */
+    const char *host;              /**< Client: value of Host. */
 } mqw__terms;
 
 /**

@@ -92,8 +92,8 @@ static char *lines_of(const char *headers)
         memcpy(to, from, line);
         to += line;
         if (line > 0) {
-            memcpy(to, "\r\n", 2);
-            to += 2;
+            *to++ = '\r';
+            *to++ = '\n';
         }
         from += line + (from[line] == '\n');
     }
@@ -129,13 +129,14 @@ static int refused(mqw__upgrade *self)
     mqw_text words[3];
     mqw_text place = {NULL, 0};
     char reason[SHOWN];
-    char target[SHOWN];
     int status = mqw__http_status(&self->http);
     mqw__http_start(&self->http, words);
     mqw__http_show(reason, sizeof reason, words[2]);
-    if (status / 100 == 3 && mqw__http_find(&self->http, "Location", &place) > 0)
+    if (status / 100 == 3 && mqw__http_find(&self->http, "Location", &place) > 0) {
+        char target[SHOWN];
         return mqw__upgrade_refuse(self, "server does not serve a WebSocket here: %d %s; it points to %s",
                                    status, reason, mqw__http_show(target, sizeof target, place));
+    }
     static const struct {
         int status;
         const char *advice;

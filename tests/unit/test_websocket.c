@@ -530,7 +530,7 @@ static void test_each_allocation_fails(void **state)
     allocations = 0;
     assert_true(converse());
     unsigned all = allocations;
-    assert_true(all > 15);
+    assert_true(all > 10);
     for (unsigned n = 1; n <= all; n++) {
         allocations = 0;
         fail_at = n;
