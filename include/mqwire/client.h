@@ -6,7 +6,18 @@
  *
  * It belongs to the thread of its loop (mqw_client_post apart), has no thread, and never blocks. Every call
  * is legal in every callback, closing included. Every request that was accepted ends in exactly one call of
- * its completion, never inside the call that made it. All memory that it holds is bounded by options.
+ * its completion, never inside the call that made it. All memory that it holds is bounded by options. Without
+ * memory a call is refused, or the connection is lost with MQW_E_NO_MEMORY and made anew.
+ *
+ * Order: messages leave in the order in which they were published, whatever their QoS, but QoS 0 does not
+ * wait for QoS 1 and 2 that may not go yet (receive maximum, a commit of the store). SUBSCRIBE and
+ * UNSUBSCRIBE leave before messages that wait.
+ *
+ * When a server has lost the session (section 4.1; session_present is false), no message is lost with it:
+ * what was sent and not answered is sent again as new, with new identifiers and without DUP, in the same
+ * order; QoS 2 messages whose PUBREC came are over; subscriptions are restored. So QoS 2 is exactly once as
+ * long as the server keeps the session: in 5.0 set session_expiry in options.connect, before it do not ask
+ * for a clean session.
  */
 #ifndef MQWIRE_CLIENT_H
 #define MQWIRE_CLIENT_H
@@ -24,16 +35,18 @@ typedef struct mqw_client mqw_client;
 
 /**
  * A request is over. `result`: 0 to 255 a reason code (QoS of a subscription included: 0, 1, 2; 0x80 and
- * above: refused by the server; of several filters or topics: the first that was refused, else the first);
- * negative: an mqw_result: MQW_E_CLOSED (the client was closed first), MQW_E_TIMEOUT, MQW_E_EXPIRED (its
- * message expiry passed before it was sent), MQW_E_FULL (it gave way in the queue), MQW_E_REFUSED (this
- * server does not do it), MQW_E_TOO_LARGE (for this server), MQW_E_STREAM (the store failed). `answer`:
- * PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK, valid until it returns; NULL with QoS 0 and when there was
- * none.
+ * above: refused by the server; of several filters or topics: the first that was refused, else the first;
+ * of QoS 2 the reason of PUBREC: a PUBCOMP of 0x92 is no error, section 3.7.2.1); negative: an mqw_result:
+ * MQW_E_CLOSED (the client was closed first, or the connection was lost before QoS 0 had left it),
+ * MQW_E_TIMEOUT (no SUBACK or UNSUBACK; the server may have done it), MQW_E_EXPIRED (its message expiry
+ * passed before it was sent), MQW_E_FULL (it gave way in the queue), MQW_E_REFUSED (the server to which it
+ * was to be sent does not do it: QoS, retain, wildcards …), MQW_E_TOO_LARGE (for that server), MQW_E_STREAM
+ * (the store or the source failed), MQW_E_NO_MEMORY. `answer`: PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK,
+ * valid until it returns; NULL with QoS 0 and when there was none.
  */
 typedef void mqw_client_done(mqw_client *client, int result, const mqw_packet *answer, void *ctx);
 
-/** Names a message that is to be acknowledged; 0: it is not. */
+/** Names a message that the program is to acknowledge (options.manual_ack); 0: it is not. */
 typedef uint64_t mqw_token;
 /** A message has come. Its views live until it returns. With publish->payload_left the payload follows in
  * pieces (on_piece). */
@@ -41,10 +54,11 @@ typedef void mqw_message_handler(mqw_client *client, const mqw_publish *publish,
 
 /** mqw_client_options.when_full */
 enum {
-    MQW_FULL_REFUSE = 0,          /**< The call returns MQW_E_FULL. */
-    MQW_FULL_DROP_OLDEST = 1,     /**< The oldest that was not sent yet gives way. */
-    MQW_FULL_DROP_NEWEST_QOS0 = 2 /**< A QoS 0 message gives way: the one that is being queued, else the
-                                     newest waiting; if there is none, refused. */
+    MQW_FULL_REFUSE = 0,      /**< The call returns MQW_E_FULL. */
+    MQW_FULL_DROP_OLDEST = 1, /**< The oldest that was never sent gives way; if there is none, refused. */
+    MQW_FULL_DROP_NEWEST_QOS0 =
+        2 /**< A QoS 0 message gives way: the one that is being queued (the call
+             returns MQW_E_FULL), else the newest waiting; if there is none, refused. */
 };
 
 /** Why a connection ended or was not made. */
@@ -62,10 +76,11 @@ typedef struct mqw_client_failure {
 /** Hears of the client. Any may be NULL. */
 typedef struct mqw_client_handlers {
     size_t size; /**< sizeof(mqw_client_handlers); 0: the first layout. */
-    /** About to send CONNECT: may change *connect (a fresh password, another will). What it points at must
-     * live until it returns. */
+    /** About to send CONNECT: may change *connect (a fresh password, another will), but not its version. What
+     * it points at must live until the next callback. */
     void (*on_connect)(mqw_client *client, mqw_connect *connect, void *ctx);
-    /** Connected: each time. connack->session_present tells whether the server kept the session. */
+    /** Connected: each time, before anything that waits is sent. connack->session_present tells whether the
+     * server kept the session. What is subscribed to here is not restored a second time. */
     void (*on_open)(mqw_client *client, const mqw_connack *connack, void *ctx);
     /** Messages that no route takes (mqw_client_route). */
     mqw_message_handler *on_message;
@@ -79,7 +94,7 @@ typedef struct mqw_client_handlers {
     /** A subscription of before could not be restored: reason code of SUBACK, or an mqw_result. It is
      * forgotten. */
     void (*on_unsubscribed)(mqw_client *client, mqw_text filter, int result, void *ctx);
-    /** The queue was full or above its half and has fallen below a quarter. */
+    /** The queue was full or above its half and has fallen to a quarter. */
     void (*on_drain)(mqw_client *client, void *ctx);
     /** Once, last: closed by the program (failure NULL), or given up. All completions were called before. The
      * client is freed after it. */
@@ -91,23 +106,36 @@ typedef struct mqw_client_handlers {
 typedef struct mqw_client_options {
     size_t size; /**< sizeof(mqw_client_options); 0: the first layout. */
     /** Servers, separated by spaces or commas, tried in turn: as for mqw_conn_open, with `user:password@`
-     * before the host if wanted. NULL: localhost. */
+     * before the host if wanted, %-encoded, which go before those of `connect`. NULL: localhost. */
     const char *address;
     /**
-     * What to say first: client identifier, user name, will, keep alive, clean start (the first time only:
-     * reconnecting resumes the session), properties. NULL: clean start, no identifier, keep alive 60 s.
-     * `version` 0: 5.0, falling back to 3.1.1 and 3.1 when the server does not know the level; 5, 4, 3: only
-     * that.
+     * What to say first: client identifier, user name, will, keep alive, clean start, properties. NULL: clean
+     * start, no identifier, keep alive 60 s. `version` 0: 5.0, falling back to 3.1.1 and 3.1 when the server
+     * answers that it does not know the level; 5, 4, 3: only that.
+     *
+     * 5.0: clean_start counts for the first connection; later ones go on with the session, unless the server
+     * ends it with the connection (session_expiry 0 or absent). false at first takes up a session that an
+     * earlier program has left. maximum_packet_size (options.open->conn->max_packet_size) and
+     * topic_alias_maximum 16 are added when they are not there. An identifier that the server assigns is used
+     * again.
+     * Before 5.0: clean_start is clean session, each time as it stands here; properties are left out; without
+     * an identifier it is a clean session, and 3.1 gets one made up.
      */
     const mqw_connect *connect;
-    /** Streams and connections: TLS, WebSocket, proxy, timeouts, policy, largest packet. `conn` and `config`
-     * in it may be set; answers and link hooks in them are the client's. */
+    /** Streams and connections: TLS, WebSocket, proxy, timeouts, policy, tap. `conn` in it may be set;
+     * max_packet_size is 64 MiB by default; version, answers, aliases, on_misuse, connect_timeout, high and
+     * low water and handlers in it are the client's. `config` is ignored: a client has its own. */
     const mqw_open_options *open;
     mqw_client_handlers handlers; /**< Copied. */
     void *ctx;                    /**< For the handlers. */
-    mqw_store *store; /**< Where the session is kept; not owned, must outlive the client. Needs a client
-                         identifier. NULL: in memory. */
-    mqw_auth *auth;   /**< Enhanced authentication; not owned, must outlive the client. NULL: none. */
+    /** Where the session is kept; not owned, must outlive the client. Needs a client identifier of at most
+     * 1,012 bytes, and clean_start false to go on where an earlier program has stopped. Then QoS 2 leaves,
+     * and received messages are acknowledged, after the commit of what they need; what a message handler puts
+     * into the store (mqw_store_put) is in the same commit. Messages of an earlier program may have been
+     * sent: they do not expire any more, and are sent with what is left of their time, a second at least. A
+     * store that fails ends the client. NULL: in memory. */
+    mqw_store *store;
+    mqw_auth *auth;           /**< Enhanced authentication; not owned, must outlive the client. NULL: none. */
     uint32_t connect_timeout; /**< From opening until CONNACK; default 30 s. */
     uint32_t
         retry_min; /**< Back-off begins with a random time up to this (full jitter, doubling); default 1 s. */
@@ -125,39 +153,44 @@ typedef struct mqw_client_options {
     uint8_t when_full;         /**< MQW_FULL_… */
     uint32_t max_queued;       /**< Messages that wait or are in flight; default 10,000. */
     uint32_t max_queued_bytes; /**< Their bytes; default 16 MiB. */
-    uint32_t
-        request_timeout; /**< For SUBACK and UNSUBACK once sent, and for waiting offline; default 30 s. */
+    /** For SUBACK and UNSUBACK once sent; before that, and again after a lost connection, for waiting;
+     * default 30 s. */
+    uint32_t request_timeout;
 } mqw_client_options;
 
 /**
- * Makes a client, which starts to connect on a later turn of the loop.
- * @return 0 with *out, MQW_E_MISUSE, MQW_E_ADDRESS, MQW_E_REFUSED, MQW_E_NO_MEMORY, MQW_E_STREAM (the store
- * could not be read).
+ * Makes a client, which starts to connect on a later turn of the loop. `options` NULL: all defaults.
+ * @return 0 with *out, MQW_E_MISUSE (also a CONNECT that cannot be said), MQW_E_ADDRESS, MQW_E_REFUSED,
+ * MQW_E_NO_MEMORY, MQW_E_STREAM (the store could not be read).
  */
 MQW_API int mqw_client_open(mqw_client **out, uv_loop_t *loop, const mqw_client_options *options);
 
-/** How a client says goodbye. Zero: DISCONNECT 0x00 after what is queued has left. */
+/** How a client says goodbye. Zero: DISCONNECT 0x00 after what is queued has left and was answered, for which
+ * it also connects when it is not connected. */
 typedef struct mqw_client_goodbye {
     size_t size;            /**< sizeof(mqw_client_goodbye); 0: the first layout. */
     bool with_will;         /**< The server publishes the will (5.0: reason 0x04; before: no DISCONNECT). */
-    bool now;               /**< Does not wait for what is queued and unanswered. */
+    bool now;               /**< Does not wait for that. */
     uint8_t reason;         /**< 5.0; 0: normal, or 0x04 with_will. */
     const mqw_props *props; /**< 5.0; NULL: none. */
-    uint32_t timeout;       /**< For what is queued to leave and be answered; default 5 s. */
+    uint32_t timeout;       /**< Milliseconds that it waits at most; default 5 s. */
 } mqw_client_goodbye;
-/** Closes; legal at any moment, again and again. Requests that are not over by then end with MQW_E_CLOSED
- * (kept in the store, if there is one). `goodbye` NULL: zero. */
+/** Closes; legal at any moment, again and again (the shorter time counts). From now on calls are
+ * MQW_E_CLOSED. Requests that are not over by the end end with MQW_E_CLOSED (kept in the store, if there is
+ * one). on_close follows when the stream is closed and commits under way are told. `goodbye` NULL: zero. */
 MQW_API void mqw_client_close(mqw_client *client, const mqw_client_goodbye *goodbye);
 
 /* --- Requests ------------------------------------------------------------------------------------------- */
 
 /**
  * Publishes; while there is no connection it waits. QoS 0 is over when its bytes have left, 1 and 2 when the
- * server has answered. packet_id and dup of *publish are ignored; message expiry counts from now on. `done`
- * may be NULL.
- * @return 0: accepted; MQW_E_FULL; MQW_E_MISUSE (bad topic, properties …); MQW_E_TOO_LARGE (for this server,
- * or for the queue); MQW_E_REFUSED (a QoS or retain that this server does not take); MQW_E_CLOSED;
- * MQW_E_NO_MEMORY; MQW_E_STREAM (the store has failed). Then `done` is not called.
+ * server has answered. packet_id and dup of *publish are ignored; a topic alias is MQW_E_MISUSE (the client
+ * has its own, options.no_aliases); message expiry counts from now on: what waits longer is dropped, what is
+ * sent is told the seconds that are left. Before 5.0 properties are left out. `done` may be NULL.
+ * @return 0: accepted; MQW_E_FULL (also a store that cannot keep up); MQW_E_MISUSE (bad topic, properties …);
+ * MQW_E_TOO_LARGE (for this server, or for the queue); MQW_E_REFUSED (a QoS or retain that this server does
+ * not take; queued messages for such a server end so); MQW_E_CLOSED; MQW_E_NO_MEMORY; MQW_E_STREAM (the store
+ * has failed). Then `done` is not called.
  */
 MQW_API int mqw_client_publish(mqw_client *client, const mqw_publish *publish, mqw_client_done *done,
                                void *ctx);
@@ -173,25 +206,30 @@ typedef struct mqw_source {
     void (*release)(void *self); /**< The last call. May be NULL. */
     void *self;                  /**< For the functions. */
 } mqw_source;
-/** Publishes a payload from a source. QoS 1 and 2 are not kept in a store. Results as mqw_client_publish;
- * `release` is called also then. */
+/** Publishes a payload from a source, copied by its struct. It is asked for bytes on turns of the loop, never
+ * inside a call; other messages wait until all of it has gone. QoS 1 and 2 are not kept in a store. Results
+ * as mqw_client_publish; `release` is called also then. */
 MQW_API int mqw_client_publish_from(mqw_client *client, const mqw_publish *publish, const mqw_source *source,
                                     mqw_client_done *done, void *ctx);
-/** A message of QoS 1 and 2 is promised: in the store, or in memory without one. Set once for all. NULL:
- * nobody hears. `ctx` is that of its publish. */
+/** A message of QoS 1 or 2 is promised: on disk with a store, in memory without one; told on a later turn,
+ * unless it is over before. Set once for all. NULL: nobody hears. `ctx` is that of its publish. */
 MQW_API void mqw_client_on_taken(mqw_client *client, void (*taken)(mqw_client *client, void *ctx));
 
-/** Subscribes. `props` (subscription identifier, user properties) may be NULL. The filters are restored when
- * a server has lost the session. Results as mqw_client_publish. answer: SUBACK. */
+/** Subscribes. `props` (subscription identifier, user properties) may be NULL. Filters that were granted are
+ * restored when a server has lost the session, with their options and identifier but without the user
+ * properties; retained messages then come as retain_handling says. Options beside QoS, and `props`, are left
+ * out before 5.0. Results as mqw_client_publish; `done` may be NULL; answer: SUBACK. */
 MQW_API int mqw_client_subscribe(mqw_client *client, const mqw_filter *filters, size_t count,
                                  const mqw_props *props, mqw_client_done *done, void *ctx);
-/** Unsubscribes. Results as mqw_client_publish. */
+/** Unsubscribes. Results as mqw_client_publish; answer: UNSUBACK. */
 MQW_API int mqw_client_unsubscribe(mqw_client *client, const mqw_text *filters, size_t count,
                                    const mqw_props *props, mqw_client_done *done, void *ctx);
 
 /** Acknowledges a message (options.manual_ack), in any order: what the standard demands is sent in its order
- * (MQTT-4.6.0-2). `reason`: 0, or 0x80 and above (5.0). A token of a connection that was lost is MQW_E_CLOSED
- * (the message comes again), one that was acknowledged MQW_E_MISUSE. */
+ * (MQTT-4.6.0-2, -3). `reason`: 0, or 0x80 and above (5.0; before that it is not said). Before the last piece
+ * of a payload has come it waits for that. A token of a connection that was lost is MQW_E_CLOSED (the message
+ * comes again), one that was acknowledged MQW_E_MISUSE; MQW_E_NO_MEMORY or the result of the store: it is not
+ * acknowledged yet. */
 MQW_API int mqw_client_ack(mqw_client *client, mqw_token token, uint8_t reason);
 
 /** Messages that match `filter` (wildcards, `$share/…/` stripped) go to `handler`: every route that matches.
@@ -216,12 +254,14 @@ MQW_API int mqw_client_reauthenticate(mqw_client *client, mqw_client_done *done,
 
 /* --- Knobs and facts ------------------------------------------------------------------------------------ */
 
-/** Runs a function on the loop, soon, from any thread. Functions run in their order. After the client has
- * begun to end: MQW_E_CLOSED and it is not run. The client must not have been freed: join your threads before
- * on_close is over. 0, MQW_E_NO_MEMORY or MQW_E_CLOSED. */
+/** Runs a function on the loop, soon, from any thread. Functions run in their order. After mqw_client_close,
+ * or when it gives up: MQW_E_CLOSED and it is not run; what was accepted before is run. The client must not
+ * have been freed: join your threads before on_close is over. 0, MQW_E_NO_MEMORY or MQW_E_CLOSED. */
 MQW_API int mqw_client_post(mqw_client *client, void (*run)(mqw_client *client, void *ctx), void *ctx);
-/** Stops reading (back-pressure for QoS 0, too), and goes on. Reconnecting does not change it. */
+/** Stops reading once connected (back-pressure for QoS 0, too). Reconnecting does not change it. What is
+ * published goes on, but no answers come. */
 MQW_API void mqw_client_pause(mqw_client *client);
+/** Reads again. */
 MQW_API void mqw_client_resume(mqw_client *client);
 /** Gives up the present connection or waiting time and tries at once. */
 MQW_API void mqw_client_reconnect(mqw_client *client);
