@@ -126,7 +126,7 @@ static void on_tick(uv_timer_t *timer)
     uint64_t now = uv_hrtime();
     if (progress->wanted)
         show(progress, now);
-    bool second = now - progress->last_time >= SECOND / 100 * 95; // timers are not exact
+    bool second = now - progress->last_time >= (uint64_t)SECOND / 100 * 95; // timers are not exact
     if (second && progress->settings->stats && !progress->wanted &&
         progress->messages != progress->last_messages)
         print_stats(progress, progress->last_time, progress->messages - progress->last_messages,
