@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 /**
  * @file tls.h
- * TLS for streams: certificates, keys and rules, made once and shared by any number of streams of one loop's
- * thread. Verification of the peer is on unless it is turned off by name.
+ * TLS 1.2 and 1.3 for streams: certificates, keys and rules, made once and shared by any number of streams,
+ * of any loop and thread. Verification of the peer is on unless it is turned off by name. Nothing here ever
+ * asks at a terminal.
+ *
+ * Why a handshake has failed is told by mqw_conn_stream_error, in words that name the way out. A stream that
+ * ends without TLS's goodbye is no error by itself: MQTT knows where its packets end. TLS is never negotiated
+ * anew within a connection, and data is never sent before the handshake is complete.
  */
 #ifndef MQWIRE_TLS_H
 #define MQWIRE_TLS_H
@@ -26,17 +31,19 @@ enum {
 /** Writes a passphrase (no terminator) into `room`. Returns its length, or a negative number: there is none.
  */
 typedef int mqw_tls_passphrase(char *room, size_t cap, void *ctx);
-/** A server looks up the key of a PSK identity. Writes it into `room`; returns its length, 0: unknown. */
+/** A server looks up the key of a PSK identity. Writes it into `room`; returns its length, 0: unknown. Called
+ * in the thread of the stream, for each connection: those with PSK are not resumed. */
 typedef int mqw_tls_find_psk(mqw_text identity, uint8_t *room, size_t cap, void *ctx);
 
 /** Zero is the default of every field. Texts and bytes are copied; files are read when it is made and again
  * by mqw_tls_reload. */
 typedef struct mqw_tls_options {
-    size_t size;                    /**< sizeof(mqw_tls_options); 0: the first layout. */
-    const char *ca_file;            /**< PEM; with ca_dir and ca all NULL: the system's store (clients). */
-    const char *ca_dir;             /**< Hashed directory of certificates. */
-    mqw_bytes ca;                   /**< PEM in memory. */
-    const char *crl_file;           /**< PEM; revoked certificates. */
+    size_t size;         /**< sizeof(mqw_tls_options); 0: the first layout. */
+    const char *ca_file; /**< PEM; with ca_dir and ca all NULL: the system's store (clients). */
+    const char *ca_dir;  /**< Hashed directory of certificates. */
+    mqw_bytes ca;        /**< PEM in memory. */
+    /** PEM; revoked certificates. The CA of the peer's own certificate must have a list in it. */
+    const char *crl_file;
     const char *certificate_file;   /**< PEM, the whole chain, our own first. A server needs one, or PSK. */
     const char *key_file;           /**< PEM; NULL: in certificate_file. */
     mqw_bytes certificate;          /**< PEM in memory, instead of the file. */
@@ -49,18 +56,21 @@ typedef struct mqw_tls_options {
     mqw_tls_find_psk *find_psk;     /**< Server: accepts PSK. */
     void *find_psk_ctx;             /**< For find_psk. */
     /** Protocols for ALPN, by commas, the best first; NULL: `mqtt` (`http/1.1` below a WebSocket); "": none.
-     */
+     * A server refuses clients that name others only, and takes those that name none. */
     const char *alpn;
     const char *server_name; /**< Client: SNI and the name that is verified; NULL: the host of the address. */
     const char *ciphers;     /**< TLS 1.2, OpenSSL's notation; NULL: the library's choice. */
-    const char *ciphersuites;   /**< TLS 1.3, OpenSSL's notation. */
-    const char *key_log_file;   /**< Appends session secrets for debugging (NSS key log format). */
+    const char *ciphersuites; /**< TLS 1.3, OpenSSL's notation. */
+    /** Appends session secrets for debugging (NSS key log format); made for its owner only (0600). */
+    const char *key_log_file;
     uint16_t min_version;       /**< 0x0303 TLS 1.2 (default), 0x0304 TLS 1.3. */
     uint16_t max_version;       /**< 0: the newest. */
     uint8_t client_certificate; /**< Server: MQW_TLS_NONE, _OPTIONAL, _REQUIRED. */
     bool insecure;              /**< Client: takes any certificate of anybody. For tests only. */
     bool any_host;              /**< Client: does not compare the host name. */
-    bool no_resumption;         /**< No session tickets, no resumed sessions. */
+    /** No session tickets, no resumed sessions. Else clients keep the last session with each host, for 16
+     * hosts at most, and servers give tickets. */
+    bool no_resumption;
 } mqw_tls_options;
 
 /**
@@ -73,8 +83,9 @@ MQW_API int mqw_tls_new(mqw_tls **out, mqw_role role, const mqw_tls_options *opt
 MQW_API void mqw_tls_free(mqw_tls *tls);
 /** One more reference. */
 MQW_API mqw_tls *mqw_tls_keep(mqw_tls *tls);
-/** Reads the files again, for connections to come; those that are there go on. On failure all stays as it
- * was. Results as mqw_tls_new. */
+/** Reads the files again, for connections to come; those that are there go on. Sessions are resumed across it
+ * only by servers that ask for no certificates of clients. On failure all stays as it was. Results as
+ * mqw_tls_new. */
 MQW_API int mqw_tls_reload(mqw_tls *tls, char *why, size_t cap);
 
 #ifdef __cplusplus

@@ -234,6 +234,19 @@ int mqw__layer_down(mqw__layer *layer, const mqw_bytes *views, int count)
     return send_by(layer->stack, layer->below, views, count);
 }
 
+int mqw__layer_put(mqw__layer *layer, size_t len, uint8_t **room)
+{
+    mqw__layers *stack = layer->stack;
+    for (const mqw__layer *lower = layer->below; lower; lower = lower->below)
+        if (!lower->through)
+            return MQW_E_REFUSED;
+    if (!wire_room(stack, len))
+        return MQW_E_NO_MEMORY;
+    *room = stack->wire + stack->wire_to;
+    stack->wire_to += len;
+    return 0;
+}
+
 int mqw__layers_send(mqw__layers *stack, const mqw_bytes *views, int count)
 {
     return send_by(stack, stack->top, views, count);

@@ -109,5 +109,9 @@ const char *mqw__layers_why(const mqw__layers *stack);
 
 /** For layers: gives bytes to the layer below, or to the wire. */
 int mqw__layer_down(mqw__layer *layer, const mqw_bytes *views, int count);
+/** For layers that would rather write to the wire themselves than have it copied: room for `len` bytes, which
+ * count as given when 0 is returned; or MQW_E_NO_MEMORY, or MQW_E_REFUSED: there is a layer below that wants
+ * to see them. */
+int mqw__layer_put(mqw__layer *layer, size_t len, uint8_t **room);
 
 #endif

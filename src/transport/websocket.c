@@ -117,7 +117,17 @@ static int push_close(websocket *self, int code)
     return push_control(self, MQW__WS_CLOSE, payload, code == NO_CODE ? 0 : CODE);
 }
 
-// Copies and masks in one go, and gives it down in pieces of CHUNK.
+// Copies and masks in one go.
+static void put_masked(uint8_t *to, const mqw_bytes *views, int count, const mqw__frame *frame)
+{
+    uint64_t offset = 0;
+    for (int i = 0; i < count; i++) {
+        mqw__frame_mask(to + offset, views[i].data, views[i].len, frame->key, offset);
+        offset += views[i].len;
+    }
+}
+
+// The same for a layer below, in pieces of CHUNK.
 static int push_masked(websocket *self, const mqw_bytes *views, int count, const mqw__frame *frame,
                        const uint8_t *head, size_t head_len)
 {
@@ -142,6 +152,20 @@ static int push_masked(websocket *self, const mqw_bytes *views, int count, const
     return result >= 0 && used > 0 ? push(&self->layer, chunk, used) : result;
 }
 
+static int send_masked(websocket *self, const mqw_bytes *views, int count, const mqw__frame *frame,
+                       const uint8_t *head, size_t head_len)
+{
+    uint8_t *room = NULL;
+    int result = mqw__layer_put(&self->layer, head_len + (size_t)frame->len, &room);
+    if (result == MQW_E_REFUSED)
+        return push_masked(self, views, count, frame, head, head_len);
+    if (result < 0)
+        return result;
+    memcpy(room, head, head_len);
+    put_masked(room + head_len, views, count, frame);
+    return 0;
+}
+
 // One frame of up to VIEWS views.
 static int push_data(websocket *self, const mqw_bytes *views, int count)
 {
@@ -158,7 +182,7 @@ static int push_data(websocket *self, const mqw_bytes *views, int count)
     if (head_len == 0)
         return fail(self, "there are no random numbers");
     if (self->client)
-        return push_masked(self, views, count, &frame, head, head_len);
+        return send_masked(self, views, count, &frame, head, head_len);
     all[0] = (mqw_bytes){head, head_len};
     return mqw__layer_down(&self->layer, all, count + 1);
 }
