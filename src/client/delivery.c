@@ -102,20 +102,16 @@ static int acknowledge(mqw_client *client, int kind, mqw__ack_due *due, uint8_t 
     return 0;
 }
 
-static bool may_say(uint8_t reason)
-{
-    switch (reason) {
-#define X(value, NAME, client, server, text) \
-    case value: return ((client)&MQW_IN_PUBS) == MQW_IN_PUBS;
-        MQW_REASONS(X)
+// Reason codes with which a client may refuse, or not, a message.
+static const uint16_t said_in[256] = {
+#define X(value, NAME, client, server, text) [value] = (client)&MQW_IN_PUBS,
+    MQW_REASONS(X)
 #undef X
-    default: return false;
-    }
-}
+};
 
 int mqw_client_ack(mqw_client *client, mqw_token token, uint8_t reason)
 {
-    if (!client || !token || !may_say(reason))
+    if (!client || !token || said_in[reason] != MQW_IN_PUBS)
         return MQW_E_MISUSE;
     int kind = (int)(token >> 32 & 1);
     mqw__ring *ring = &client->acks[kind];

@@ -145,10 +145,10 @@ static int read_hello(mqw_client *client, const mqw_connect *connect)
     return client->hello ? 0 : MQW_E_NO_MEMORY;
 }
 
-int mqw__settings_read(mqw_client *client, const mqw_client_options *given)
+int mqw__settings_read(mqw_client *client, const mqw_client_options *options)
 {
     mqw_client_options o;
-    copy_versioned(&o, sizeof o, given, given ? given->size : 0);
+    copy_versioned(&o, sizeof o, options, options ? options->size : 0);
     uint8_t version = o.connect ? o.connect->version : 0;
     if (o.auth && version && version < MQW_5_0)
         return MQW_E_MISUSE;

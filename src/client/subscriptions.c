@@ -48,7 +48,7 @@ static mqw__subscription **place(const mqw__subscriptions *all, mqw_text filter)
 static bool grow(mqw__subscriptions *all)
 {
     uint32_t size = all->size ? all->size * 2 : FIRST_SIZE;
-    mqw__subscription **buckets = mqw__uv_new(size * sizeof(*buckets));
+    mqw__subscription **buckets = mqw__uv_new(size * sizeof(void *));
     if (!buckets)
         return all->size > 0;
     free(all->buckets);

@@ -23,13 +23,13 @@ typedef struct mqw__subscriptions {
 /** NULL: no memory. */
 mqw__subscription *mqw__subscription_new(const mqw_filter *filter, uint32_t id);
 /** The one with that filter; NULL: none. */
-mqw__subscription *mqw__subscriptions_find(const mqw__subscriptions *subscriptions, mqw_text filter);
+mqw__subscription *mqw__subscriptions_find(const mqw__subscriptions *all, mqw_text filter);
 /** Makes sure that mqw__subscriptions_put works; false: no memory. */
-bool mqw__subscriptions_reserve(mqw__subscriptions *subscriptions);
+bool mqw__subscriptions_reserve(mqw__subscriptions *all);
 /** Takes it over, instead of the one that has the same filter. */
-void mqw__subscriptions_put(mqw__subscriptions *subscriptions, mqw__subscription *subscription);
+void mqw__subscriptions_put(mqw__subscriptions *all, mqw__subscription *made);
 /** Forgets it, if it is there. */
-void mqw__subscriptions_drop(mqw__subscriptions *subscriptions, mqw_text filter);
-void mqw__subscriptions_free(mqw__subscriptions *subscriptions);
+void mqw__subscriptions_drop(mqw__subscriptions *all, mqw_text filter);
+void mqw__subscriptions_free(mqw__subscriptions *all);
 
 #endif

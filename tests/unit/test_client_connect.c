@@ -57,7 +57,7 @@ static void the_session_is_resumed(void **state)
 
 static void change_password(mqw_client *client, mqw_connect *connect, void *ctx)
 {
-    static char password[16];
+    static char password[32];
     static int number;
     (void)client;
     (void)ctx;
