@@ -175,8 +175,12 @@ static void on_connected(mqw_conn *conn, void *ctx)
     client->expiry = mqw_value(&connect.props, session_expiry);
     if (result == 0)
         result = mqw_conn_connect(conn, &connect);
-    if (result < 0)
+    if (result < 0) {
         give_up(client, result, NULL);
+        return;
+    }
+    client->doubtful = client->doubtful || client->greeted;
+    client->greeted = true;
 }
 
 void mqw__connect_begin(mqw_client *client)
@@ -235,7 +239,7 @@ static bool keep_connack(mqw_client *client, const mqw_packet *packet)
 }
 
 // 3.1 does not tell whether it kept the session: it is taken at its word, and subscriptions are asked for
-// again.
+// again. So they are when the session that is present may have been made by a CONNECT whose CONNACK was lost.
 static bool is_present(const mqw_client *client, const mqw_connack *connack)
 {
     return connack->session_present || (client->limits.version == MQW_3_1 && !client->clean);
@@ -246,6 +250,7 @@ static void open_up(mqw_client *client, const mqw_connack *connack)
     bool present = is_present(client, connack);
     client->phase = MQW__ACCEPTED;
     client->has_opened = true;
+    client->greeted = false;
     client->connections++;
     mqw__delivery_opened(client, present);
     mqw__outgoing_opened(client, present);
@@ -257,7 +262,9 @@ static void open_up(mqw_client *client, const mqw_connack *connack)
     client->choked = client->opening = false;
     if (client->responses)
         mqw__responses_opened(client);
-    if (!connack->session_present)
+    bool restore = !connack->session_present || client->doubtful;
+    client->doubtful = false;
+    if (restore)
         mqw__requests_restore(client);
     mqw__requests_pump(client);
     mqw__outgoing_pump(client);
@@ -281,6 +288,7 @@ static void on_connack(mqw_conn *conn, const mqw_packet *packet, void *ctx)
     const mqw_connack *connack = &packet->connack;
     (void)conn;
     if (connack->reason != 0) {
+        client->greeted = false;
         refused(client, packet);
         return;
     }

@@ -73,7 +73,10 @@ int mqw__durable_promise(mqw_client *client, mqw__message *message)
     int result = mqw_store_put(client->store, key_of(client, PROMISE, promise->sequence, NUMBER),
                                (mqw_bytes){value, size});
     free(value);
-    message->stored_id = promise->packet_id;
+    if (result >= 0) {
+        message->stored_id = promise->packet_id;
+        message->stored_stage = promise->stage;
+    }
     return put(client, result);
 }
 
@@ -150,6 +153,7 @@ static int restore_promise(mqw_client *client, mqw_bytes number, mqw_bytes value
         return result;
     message->expires = was.expires;
     message->stored_id = was.packet_id;
+    message->stored_stage = was.stage;
     message->qos = was.qos;
     message->told = true;
     was.message = message;

@@ -68,6 +68,8 @@ struct mqw_client {
     bool clean;       /**< CONNECT asked for a clean start. */
     uint32_t expiry;  /**< … and for that session expiry. */
     bool has_opened;  /**< It was connected before. */
+    bool greeted;     /**< CONNECT was sent, and no CONNACK has come since. */
+    bool doubtful;    /**< The session of the server may be without our subscriptions. */
     bool has_session; /**< The server keeps the session over the end of the connection. */
     bool leaving;     /**< The program has said goodbye. */
     bool hurried;     /**< … and does not wait for what is queued. */

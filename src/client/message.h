@@ -19,13 +19,14 @@ struct mqw__message {
     mqw_promise *promise; /**< QoS 1 and 2; NULL: QoS 0, or over. */
     mqw_client_done *done;
     void *ctx;
-    mqw_source *source; /**< The payload is read from there; NULL: it is in `wire`. */
-    uint64_t expires;   /**< Wall clock; UINT64_MAX: never. */
-    uint64_t after;     /**< QoS 0: sequence of the promise that was made before it. */
-    uint32_t batch;     /**< Of its record. */
-    uint32_t size;      /**< Of `wire`. */
-    int32_t result;     /**< Doomed: what it is told. */
-    uint16_t stored_id; /**< Packet identifier in the record. */
+    mqw_source *source;   /**< The payload is read from there; NULL: it is in `wire`. */
+    uint64_t expires;     /**< Wall clock; UINT64_MAX: never. */
+    uint64_t after;       /**< QoS 0: sequence of the promise that was made before it. */
+    uint32_t batch;       /**< Of its record. */
+    uint32_t size;        /**< Of `wire`. */
+    int32_t result;       /**< Doomed: what it is told. */
+    uint16_t stored_id;   /**< Packet identifier in the record. */
+    uint8_t stored_stage; /**< mqw_stage in the record. */
     uint8_t qos;
     uint8_t reason; /**< QoS 2: of PUBREC. */
     bool in_queue;  /**< In `idle` or `unsent`. */

@@ -85,7 +85,7 @@ void mqw__outgoing_left(mqw_client *client)
     if (!client->leavers.count || !client->conn)
         return;
     tell_leavers(client, bytes_left(client->conn), 0);
-    if (client->leaving)
+    if (client->leaving && !client->leavers.count)
         mqw__client_wake(client, 0);
     if (client->leavers.count && client->conn)
         mqw_conn_want_drain(client->conn);
@@ -223,9 +223,24 @@ static bool send_idle(mqw_client *client, mqw__message *message)
     return true;
 }
 
+// What the record says must be on disk before the server hears it.
+static bool is_stored(mqw_client *client, mqw__message *message)
+{
+    const mqw_promise *promise = message->promise;
+    bool knows = promise->stage != MQW_RELEASED || message->stored_stage == MQW_RELEASED;
+    if (!client->store || message->source || (knows && message->stored_id == promise->packet_id))
+        return true;
+    int result = record(client, message);
+    if (result < 0)
+        mqw__outgoing_break(client, result);
+    return result >= 0 && message->qos == 1;
+}
+
 static bool send_release(mqw_client *client, mqw_promise *promise)
 {
     mqw_ack ack = {.packet_id = promise->packet_id};
+    if (!is_stored(client, promise->message))
+        return !client->broken;
     int result = mqw_conn_pubrel(client->conn, &ack);
     if (result == MQW_E_NO_MEMORY)
         mqw__outgoing_break(client, result);
@@ -233,17 +248,6 @@ static bool send_release(mqw_client *client, mqw_promise *promise)
         return false;
     mqw_session_sent(client->session, promise);
     return true;
-}
-
-// What the record says must be on disk before the server hears it.
-static bool is_stored(mqw_client *client, mqw__message *message)
-{
-    if (!client->store || message->source || message->stored_id == message->promise->packet_id)
-        return true;
-    int result = record(client, message);
-    if (result < 0)
-        mqw__outgoing_break(client, result);
-    return result >= 0 && message->qos == 1;
 }
 
 static bool send_publish(mqw_client *client, mqw_promise *promise)

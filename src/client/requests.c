@@ -39,7 +39,7 @@ static mqw__request **place(const mqw__pending *ids, uint16_t packet_id)
 static bool grow(mqw__pending *ids)
 {
     uint32_t size = ids->size ? ids->size * 2 : FIRST_SIZE;
-    mqw__request **buckets = mqw__uv_new(size * sizeof(*buckets));
+    mqw__request **buckets = mqw__uv_new(size * sizeof(void *));
     if (!buckets)
         return ids->size > 0;
     for (uint32_t i = 0; i < ids->size; i++)
@@ -281,13 +281,15 @@ uint64_t mqw__requests_due(mqw_client *client)
 
 // --- connections ---
 
-// What was not answered is asked again; ours, and what was over, is forgotten.
+// What was not answered is asked again; what was over is forgotten, and so is ours, which the next connection
+// begins with, whatever its CONNACK says.
 static void ask_again(mqw_client *client, mqw__request *request, mqw__requests *again)
 {
     bool over = request->over;
     if (!over)
         take_out(&client->sent, request);
     unfile(client, request);
+    client->doubtful = client->doubtful || request->restores;
     if (over || request->restores) {
         mqw__request_free(request);
         return;
@@ -307,6 +309,7 @@ void mqw__requests_lost(mqw_client *client)
     for (mqw__request *request; (request = client->waiting.first);) {
         take_out(&client->waiting, request);
         if (request->restores) {
+            client->doubtful = true;
             mqw__request_free(request);
             continue;
         }
@@ -357,6 +360,7 @@ void mqw__requests_restore(mqw_client *client)
             mqw_set(&props, subscription_ids, mqw_list_ids(room, sizeof room, &id, 1));
         int result = mqw__request_new(&request, MQW_SUBSCRIBE, items, count, &props);
         if (result < 0) {
+            client->doubtful = true;
             mqw__outgoing_break(client, result);
             return;
         }

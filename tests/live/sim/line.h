@@ -133,6 +133,8 @@ static inline void line_die(line *l)
     mqw_conn_shut(l->client);
     l->phase = DEAD;
     l->due = l->on->now;
+    if (l->up.stalled > l->on->now) // what stood still does not arrive after all
+        way_drop(&l->up);
     l->up.ended = true;
 }
 

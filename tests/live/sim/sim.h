@@ -610,7 +610,7 @@ static inline void sim_leave(sim *s)
     s->book.early = s->plan.early || s->on.wrong[0] || !s->present;
     s->leaving = true;
     sim_heal(s);
-    s->next_fault = NEVER;
+    s->next_fault = s->next_start = NEVER;
     if (s->present)
         mqw_client_close(s->present->client, how);
 }
