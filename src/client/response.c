@@ -26,6 +26,15 @@ typedef struct asking {
     uint8_t mark[MARK];
 } asking;
 
+/** A response topic. */
+typedef struct topic {
+    bool asked;   // its SUBSCRIBE will be told of
+    bool dropped; // … and then goes the memory
+    size_t basis; // bytes of it that a server has given
+    mqw_text text;
+    char room[];
+} topic;
+
 typedef enum stage { UNASKED, SUBSCRIBING, READY } stage;
 
 struct mqw__responses {
@@ -34,10 +43,8 @@ struct mqw__responses {
     uint32_t size, count;
     uint64_t held_bytes;
     stage stage;
-    uintptr_t generation; // of the topic
     uint8_t secret[MARK]; // the end of the topic
-    mqw_text basis;       // what a server has given for it; empty: nothing
-    mqw_text topic;       // empty: none yet
+    topic *topic;         // NULL: none yet
 };
 
 // --- the set of requests ---
@@ -155,22 +162,31 @@ static mqw_text offered(const mqw_client *client)
     return usable ? basis : (mqw_text){NULL, 0};
 }
 
-// The topic: the basis (or ours), a slash, and what nobody can guess. Both are in one block.
+static void drop_topic(topic *old)
+{
+    if (old && old->asked)
+        old->dropped = true;
+    else
+        free(old);
+}
+
+// The basis (or ours), a slash, and what nobody can guess.
 static bool make_topic(mqw__responses *all, mqw_text basis)
 {
     mqw_text from = basis.len ? basis : (mqw_text){root, sizeof root - 1};
     bool slash = from.data[from.len - 1] != '/';
     size_t len = from.len + slash + 2 * (size_t)MARK;
-    char *room = mqw__uv_new(len);
-    if (!room)
+    topic *made = mqw__uv_new(sizeof *made + len);
+    if (!made)
         return false;
-    memcpy(room, from.data, from.len);
+    memcpy(made->room, from.data, from.len);
     if (slash)
-        room[from.len] = '/';
-    put_hex(room + from.len + slash, all->secret, MARK);
-    free((void *)all->topic.data);
-    all->topic = (mqw_text){room, len};
-    all->basis = (mqw_text){room, basis.len};
+        made->room[from.len] = '/';
+    put_hex(made->room + from.len + slash, all->secret, MARK);
+    made->basis = basis.len;
+    made->text = (mqw_text){made->room, len};
+    drop_topic(all->topic);
+    all->topic = made;
     return true;
 }
 
@@ -181,12 +197,13 @@ static int subscribe(mqw_client *client)
     mqw__responses *all = client->responses;
     if (!make_topic(all, offered(client)))
         return MQW_E_NO_MEMORY;
-    mqw_filter filter = {.filter = all->topic, .qos = ANY_QOS, .retain_handling = NO_RETAINED};
-    all->generation++;
-    int result = mqw_client_subscribe(client, &filter, 1, NULL, subscribed, (void *)all->generation);
-    if (result >= 0)
-        all->stage = SUBSCRIBING;
-    return result < 0 ? result : 0;
+    mqw_filter filter = {.filter = all->topic->text, .qos = ANY_QOS, .retain_handling = NO_RETAINED};
+    int result = mqw_client_subscribe(client, &filter, 1, NULL, subscribed, all->topic);
+    if (result < 0)
+        return result;
+    all->topic->asked = true;
+    all->stage = SUBSCRIBING;
+    return 0;
 }
 
 // --- publishing ---
@@ -205,7 +222,7 @@ static void published(mqw_client *client, int result, const mqw_packet *answer, 
 static int publish(mqw_client *client, asking *one, const mqw_publish *request)
 {
     mqw_publish out = *request;
-    mqw_set(&out.props, response_topic, client->responses->topic);
+    mqw_set(&out.props, response_topic, client->responses->topic->text);
     mqw_set(&out.props, correlation_data, ((mqw_bytes){one->mark, MARK}));
     one->leaving = true;
     int result = mqw_client_publish(client, &out, published, one);
@@ -245,12 +262,15 @@ static void publish_held(mqw_client *client)
 
 static void subscribed(mqw_client *client, int result, const mqw_packet *answer, void *ctx)
 {
-    mqw__responses *all = client->responses;
+    topic *of = ctx;
     (void)answer;
-    if (!all || all->generation != (uintptr_t)ctx)
-        return; // the topic is another one by now
+    of->asked = false;
+    if (of->dropped) { // it is another one by now
+        free(of);
+        return;
+    }
     bool granted = result >= 0 && result < MQW_REASON_UNSPECIFIED_ERROR;
-    all->stage = granted ? READY : UNASKED;
+    client->responses->stage = granted ? READY : UNASKED;
     if (granted)
         publish_held(client);
     else
@@ -373,11 +393,15 @@ int mqw_client_respond(mqw_client *client, const mqw_publish *request, const mqw
 
 // --- what the client tells ---
 
+static bool same(mqw_text a, mqw_text b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
 bool mqw__responses_take(mqw_client *client, const mqw_publish *publish)
 {
     const mqw__responses *all = client->responses;
-    if (!all || publish->topic.len != all->topic.len || all->topic.len == 0 ||
-        memcmp(publish->topic.data, all->topic.data, all->topic.len) != 0)
+    if (!all || !all->topic || !same(publish->topic, all->topic->text))
         return false;
     asking *one = find(all, mqw_value(&publish->props, correlation_data));
     if (one) // else it is late, or never was ours
@@ -396,11 +420,6 @@ uint64_t mqw__responses_due(mqw_client *client)
     return next;
 }
 
-static bool same(mqw_text a, mqw_text b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 // The client itself restores subscriptions that the server has lost. Another server may offer another basis:
 // then the topic is another one, too.
 void mqw__responses_opened(mqw_client *client)
@@ -412,8 +431,8 @@ void mqw__responses_opened(mqw_client *client)
         refuse_held(client, MQW_E_REFUSED);
         return;
     }
-    if (all->stage != UNASKED && !same(all->basis, offered(client))) {
-        (void)mqw_client_unsubscribe(client, &all->topic, 1, NULL, NULL, NULL);
+    if (all->stage != UNASKED && !same((mqw_text){all->topic->room, all->topic->basis}, offered(client))) {
+        (void)mqw_client_unsubscribe(client, &all->topic->text, 1, NULL, NULL, NULL);
         all->stage = UNASKED;
     }
     if (all->stage == UNASKED && all->count > 0) {
@@ -427,12 +446,14 @@ void mqw__responses_end(mqw_client *client)
 {
     mqw__responses *all = client->responses;
     mqw__auth_end(client);
-    while (all && all->first)
-        end(client, all->first, MQW_E_CLOSED, NULL);
-    client->responses = NULL;
     if (!all)
         return;
+    for (asking *one = all->first, *next; one; one = next) {
+        next = one->next; // none is added: the client takes no more
+        end(client, one, MQW_E_CLOSED, NULL);
+    }
+    client->responses = NULL;
+    drop_topic(all->topic);
     free(all->buckets);
-    free((void *)all->topic.data);
     free(all);
 }

@@ -176,17 +176,17 @@ static mqw__node *node_of(mqw__routes *routes, mqw_text filter, bool make)
     return node;
 }
 
-int mqw__routes_set(mqw__routes *routes, const char *text, mqw_message_handler *handler, void *ctx)
+int mqw__routes_set(mqw__routes *routes, const char *filter, mqw_message_handler *handler, void *ctx)
 {
     mqw_text group;
-    mqw_text filter = {text, text ? strlen(text) : 0};
-    if (mqw_filter_check(filter, MQW_5_0) != 0)
+    mqw_text bare = {filter, filter ? strlen(filter) : 0};
+    if (mqw_filter_check(bare, MQW_5_0) != 0)
         return MQW_E_MISUSE;
-    (void)mqw_share_split(filter, &group, &filter);
-    mqw__node *node = node_of(routes, filter, handler != NULL);
+    (void)mqw_share_split(bare, &group, &bare);
+    mqw__node *node = node_of(routes, bare, handler != NULL);
     if (!node)
         return handler ? MQW_E_NO_MEMORY : 0;
-    route *at = filter.data[filter.len - 1] == '#' ? &node->below : &node->here;
+    route *at = bare.data[bare.len - 1] == '#' ? &node->below : &node->here;
     routes->count += handler != NULL;
     routes->count -= at->handler != NULL;
     *at = (route){handler, ctx};

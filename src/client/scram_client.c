@@ -87,7 +87,7 @@ static bool sign(scram_client *scram, mqw_text answer)
 {
     mqw__scram_signed what = {mqw__scram_text(&scram->first), answer, mqw__scram_text(&scram->last)};
     uint8_t stored[MQW__SCRAM_KEY];
-    uint8_t proof[MQW__SCRAM_KEY];
+    uint8_t proof[MQW__SCRAM_KEY] = {0};
     what.first.data += scram->first_bare;
     what.first.len -= scram->first_bare;
     bool done = mqw__scram_hash(stored, scram->client_key) && mqw__scram_sign(proof, stored, &what) &&
@@ -171,8 +171,9 @@ static mqw_text escape(char *room, mqw_text name)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.data[i];
         if (c == '=' || c == ',') {
-            memcpy(to, c == '=' ? "=3D" : "=2C", 3);
-            to += 3;
+            *to++ = '=';
+            *to++ = c == '=' ? '3' : '2';
+            *to++ = c == '=' ? 'D' : 'C';
         } else {
             *to++ = c;
         }

@@ -222,7 +222,8 @@ void mqw__servers_replace(mqw__servers *servers, uint32_t index, mqw__servers *w
 {
     uint32_t behind = servers->count - index - 1;
     mqw__server *rest[MQW__SERVERS_MAX];
-    memcpy(rest, &servers->at[index + 1], behind * sizeof rest[0]);
+    for (uint32_t i = 0; i < behind; i++)
+        rest[i] = servers->at[index + 1 + i];
     free_server(servers->at[index]);
     servers->count = index;
     for (uint32_t i = 0; i < with->count + behind; i++) {

@@ -22,6 +22,13 @@ typedef struct waiting {
     mqw_token token;
 } waiting;
 
+/** A request that a call waits for, or has left alone when its time was up. */
+typedef struct request {
+    bool over;
+    bool left;
+    int result;
+} request;
+
 struct mqw_sync {
     uv_loop_t loop;
     uv_timer_t timer;
@@ -29,14 +36,12 @@ struct mqw_sync {
     mqw_client *client; // NULL: it is gone
     waiting messages[ROOM];
     uint32_t first, count;
-    waiting present;   // what mqw_sync_next has given
-    uintptr_t request; // number of the last one
-    bool over;         // … and whether that is
+    waiting present; // what mqw_sync_next has given
     bool opened;
     bool late;      // time is up
     bool parting;   // the program closes
     bool lost;      // … and something was
-    int result;     // of the request; at last of the client
+    int result;     // why the client is gone
     char why[200];  // of the last call
     char gone[160]; // why the connection was lost
 };
@@ -103,13 +108,14 @@ static void on_close(mqw_client *client, const mqw_client_failure *failure, void
 static void on_done(mqw_client *client, int result, const mqw_packet *answer, void *ctx)
 {
     mqw_sync *sync = mqw_client_ctx(client);
+    request *one = ctx;
     (void)answer;
     if (sync->parting && result == MQW_E_CLOSED)
         sync->lost = true;
-    if ((uintptr_t)ctx != sync->request)
-        return; // its call did not wait for it
-    sync->over = true;
-    sync->result = result;
+    one->over = true;
+    one->result = result;
+    if (one->left)
+        free(one);
 }
 
 // --- running the loop ---
@@ -293,54 +299,57 @@ int mqw_sync_close(mqw_sync *sync, uint32_t timeout)
 
 // --- requests ---
 
-// Waits until the request that was made with the last number is over.
-static int await(mqw_sync *sync, int made)
+// NULL: no memory, or there is no client any more; *result says which.
+static request *begin_request(mqw_sync *sync, uint32_t timeout, int *result)
 {
-    if (made < 0)
-        return end(sync, made);
-    while (goes_on(sync) && !sync->over)
-        turn(sync);
-    int result = sync->over ? sync->result : MQW_E_TIMEOUT;
-    sync->request++; // what comes now comes too late
-    return end(sync, result);
+    begin(sync, timeout);
+    request *one = sync->client ? mqw__uv_new(sizeof *one) : NULL;
+    *result = sync->client ? MQW_E_NO_MEMORY : MQW_E_CLOSED;
+    return one;
 }
 
-static void *number(mqw_sync *sync)
+// Waits until a request that was made is over.
+static int await(mqw_sync *sync, request *one, int made)
 {
-    sync->over = false;
-    return (void *)++sync->request;
+    while (made >= 0 && goes_on(sync) && !one->over)
+        turn(sync);
+    int result = made < 0 ? made : one->over ? one->result : MQW_E_TIMEOUT;
+    one->left = true;
+    if (made < 0 || one->over)
+        free(one);
+    return end(sync, result);
 }
 
 int mqw_sync_publish(mqw_sync *sync, const mqw_publish *publish, uint32_t timeout)
 {
+    int result = 0;
     if (!sync)
         return MQW_E_MISUSE;
-    begin(sync, timeout);
-    if (!sync->client)
-        return end(sync, MQW_E_CLOSED);
-    return await(sync, mqw_client_publish(sync->client, publish, on_done, number(sync)));
+    request *one = begin_request(sync, timeout, &result);
+    return one ? await(sync, one, mqw_client_publish(sync->client, publish, on_done, one))
+               : end(sync, result);
 }
 
 int mqw_sync_subscribe(mqw_sync *sync, const char *filter, uint8_t qos, uint32_t timeout)
 {
+    int result = 0;
     if (!sync || !filter)
         return MQW_E_MISUSE;
-    mqw_filter one = {.filter = {filter, strlen(filter)}, .qos = qos};
-    begin(sync, timeout);
-    if (!sync->client)
-        return end(sync, MQW_E_CLOSED);
-    return await(sync, mqw_client_subscribe(sync->client, &one, 1, NULL, on_done, number(sync)));
+    mqw_filter item = {.filter = {filter, strlen(filter)}, .qos = qos};
+    request *one = begin_request(sync, timeout, &result);
+    return one ? await(sync, one, mqw_client_subscribe(sync->client, &item, 1, NULL, on_done, one))
+               : end(sync, result);
 }
 
 int mqw_sync_unsubscribe(mqw_sync *sync, const char *filter, uint32_t timeout)
 {
+    int result = 0;
     if (!sync || !filter)
         return MQW_E_MISUSE;
-    mqw_text one = {filter, strlen(filter)};
-    begin(sync, timeout);
-    if (!sync->client)
-        return end(sync, MQW_E_CLOSED);
-    return await(sync, mqw_client_unsubscribe(sync->client, &one, 1, NULL, on_done, number(sync)));
+    mqw_text item = {filter, strlen(filter)};
+    request *one = begin_request(sync, timeout, &result);
+    return one ? await(sync, one, mqw_client_unsubscribe(sync->client, &item, 1, NULL, on_done, one))
+               : end(sync, result);
 }
 
 // --- messages ---

@@ -338,7 +338,10 @@ static void a_flood_waits_outside(void **state)
     scripted_start(&server);
     mqw_sync *sync = open_at(server.address, NULL);
     assert_int_equal(mqw_sync_subscribe(sync, "flood", 0, SHORT), MQW_E_TIMEOUT); // SUBACK is behind it
-    assert_int_equal(mqw_client_facts_of(mqw_sync_client(sync), &facts), 0);
+    for (int i = 0; i < 300 && facts.received < 64; i++) {
+        assert_int_equal(mqw_sync_unsubscribe(sync, "other", SHORT), MQW_E_TIMEOUT);
+        assert_int_equal(mqw_client_facts_of(mqw_sync_client(sync), &facts), 0);
+    }
     assert_int_equal(facts.received, 64);
     for (uint64_t i = 1; i <= FLOOD; i++) {
         assert_int_equal(mqw_sync_next(sync, &got, LONG), 1);
