@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wslay/wslay.h>
@@ -288,9 +289,23 @@ static void on_connection(mqw_server *server, mqw_conn *conn, void *ctx)
     mqw_conn_handle_shared(conn, &handlers, self);
 }
 
-/** Bytes of MQTT in a second. */
-static double run(const char *scheme, uint32_t payload)
+/** Seconds of both processes so far. */
+static double cpu_of_both(void)
 {
+    double seconds = 0;
+    for (int i = 0; i < 2; i++) {
+        struct rusage usage;
+        getrusage(i == 0 ? RUSAGE_SELF : RUSAGE_CHILDREN, &usage);
+        seconds += (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+    }
+    return seconds;
+}
+
+/** Bytes of MQTT in a second; *cpu gets the seconds of both processes for each GiB. */
+static double run(const char *scheme, uint32_t payload, double *cpu)
+{
+    double before = cpu_of_both();
     char bound[128], address[160];
     int channel[2], status;
     if (pipe(channel) != 0)
@@ -319,6 +334,7 @@ static double run(const char *scheme, uint32_t payload)
         fail("packets are missing");
     close(channel[0]);
     close(channel[1]);
+    *cpu = (cpu_of_both() - before) * (double)(1 << 30) / (double)BYTES;
     return (double)(self.packets * packet_size(payload)) / ((double)(self.end - self.start) * 1e-9);
 }
 
@@ -327,18 +343,19 @@ int main(void)
     static const uint32_t payloads[] = {64, 1024, 16384};
     alarm(TIME_LIMIT);
     measure_frames();
-    printf("connections, MB/s of MQTT      plain TCP  WebSocket  ratio   least  reached\n");
+    printf(
+        "connections, MB/s of MQTT      plain TCP  WebSocket  ratio   least  reached   CPU seconds a GiB\n");
     for (size_t i = 0; i < sizeof payloads / sizeof payloads[0]; i++) {
-        double plain[ROUNDS], through[ROUNDS], ratio[ROUNDS];
+        double plain[ROUNDS], through[ROUNDS], ratio[ROUNDS], cpu[2][ROUNDS];
         for (int round = 0; round < ROUNDS; round++) {
-            plain[round] = run("tcp", payloads[i]) / 1e6;
-            through[round] = run("ws", payloads[i]) / 1e6;
+            plain[round] = run("tcp", payloads[i], &cpu[0][round]) / 1e6;
+            through[round] = run("ws", payloads[i], &cpu[1][round]) / 1e6;
             ratio[round] = through[round] / plain[round];
         }
         double middle = measure_median(ratio, ROUNDS);
-        printf("  payloads of %5u bytes       %9.0f  %9.0f  %5.2f   0.60   %s\n", payloads[i],
+        printf("  payloads of %5u bytes       %9.0f  %9.0f  %5.2f   0.60   %-8s  %5.2f  %5.2f\n", payloads[i],
                measure_median(plain, ROUNDS), measure_median(through, ROUNDS), middle,
-               middle >= 0.6 ? "yes" : "NO");
+               middle >= 0.6 ? "yes" : "NO", measure_median(cpu[0], ROUNDS), measure_median(cpu[1], ROUNDS));
     }
     return 0;
 }
