@@ -185,6 +185,7 @@ same -p "$secure" -t 'f/+' -C 3 -h localhost --cafile "$scratch/cert.pem" -v
 same -p "$psk" -t 'f/+' -C 3 --psk 0123456789abcdef --psk-identity device --tls-version tlsv1.2
 same --unix "$scratch/broker.socket" -t f/1 -C 1
 same -L "mqtt://127.0.0.1:$port/f/1" -C 1 -v
+run 0 "$MQW" sub -h "127.0.0.1:$port" -t f/1 -C 1
 same -L "mqtt://127.0.0.1:$port/f/1" -t f/2 -C 2 -v
 same -L "mqtt://joe:secret@127.0.0.1:$guarded/joe/x" -E
 same_code -p "$port" -t a -m x

@@ -147,6 +147,16 @@ if [ -w /dev/full ]; then
     await_text "$scratch/full.err" 'standard output cannot be written: No space left'
 fi
 
+# closed descriptors are not mistaken for others
+run 0 "$MQW" pub -t closed -l "$server" <&-
+check
+timeout 20 "$MQW" pub -t closed -m x -q 1 "$server" <&- >&- 2>&- || fail "all descriptors closed: $?"
+in_background none sh -c 'exec "$0" "$@" >&-' "$MQW" sub -t none "$server"
+await_text "$server_log" 'filter="none":0'
+run 0 "$MQW" pub -t none -m x "$server"
+ends 14
+await_text "$scratch/none.err" 'standard output cannot be written'
+
 # --- servers that do not follow, and readers that do not ---------------------------------------------------------
 
 cat >"$scratch/pressure.js" <<'SCRIPT'
@@ -260,6 +270,7 @@ ends 0
 # several servers: the second one takes it
 run 0 "$MQW" pub -t a -m x -q 1 "unix:$scratch/nobody" "$server"
 error_says "unix:$scratch/nobody"
+error_says 'trying at once'
 
 # --- figures, and what a terminal is spared ---------------------------------------------------------------------------
 

@@ -108,6 +108,8 @@ static void say_lost(tool_call *call, const mqw_client_failure *failure)
     const char *what = call->opened && call->shown_lost == 0 ? "the connection is lost" : "cannot connect";
     if (failure->retry_in < 0)
         call_say(call, "%s: %s: %s", what, address, failure->words);
+    else if (failure->retry_in == 0)
+        call_say(call, "%s: %s: %s; trying at once", what, address, failure->words);
     else
         call_say(call, "%s: %s: %s; trying again in %.1f s", what, address, failure->words,
                  (double)failure->retry_in / 1000);

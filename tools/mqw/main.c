@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // mqw: MQTT at the terminal. A table of subcommands.
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <mqwire/codec.h>
 #include <mqwire/spec.h>
@@ -210,8 +212,18 @@ static int start(int count, char **words)
     return command ? run(command, count - 2, words + 2) : no_command(words[1]);
 }
 
+// Standard descriptors that are closed would become those of sockets: nothing stands in for them, which reads
+// as empty, and refuses what is printed.
+static void fill_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", O_RDONLY);
+}
+
 int main(int count, char **words)
 {
+    fill_descriptors();
     setlocale(LC_CTYPE, "");
     int result = start(count, words);
     if ((fflush(stdout) != 0 || ferror(stdout)) && result == TOOL_OK) {

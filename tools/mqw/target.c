@@ -106,10 +106,11 @@ static bool add_host(tool_target *target, const tool_settings *settings)
 {
     char address[ADDRESS_MAX];
     const char *host = settings->host ? settings->host : "localhost";
-    if (strstr(host, "://"))
+    const char *colon = strchr(host, ':');
+    if (strstr(host, "://") || (colon && !strchr(colon + 1, ':') && settings->port == 0)) // HOST:PORT
         return add_urls(target, settings, host);
     bool tls = secure_wanted(settings) || settings->port == PORT_TLS;
-    bool bare = strchr(host, ':') && host[0] != '[';
+    bool bare = colon && host[0] != '['; // IPv6
     unsigned port = settings->port ? settings->port : tls ? PORT_TLS : PORT;
     snprintf(address, sizeof(address), "%s://%s%s%s:%u", tls ? "mqtts" : "mqtt", bare ? "[" : "", host,
              bare ? "]" : "", port);
