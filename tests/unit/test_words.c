@@ -48,7 +48,7 @@ static void results(void **state)
     MQW_RESULTS(X)
 #undef X
     assert_string_equal(mqw_strerror(1), "success");
-    assert_string_equal(mqw_strerror(MQW_E_AGAIN - 1), "unknown result"); // the row behind the last one
+    assert_string_equal(mqw_strerror(MQW_E_EXPIRED - 1), "unknown result"); // the row behind the last one
     assert_string_equal(mqw_strerror(-1000), "unknown result");
     assert_string_equal(mqw_strerror(INT32_MIN), "unknown result");
 }
