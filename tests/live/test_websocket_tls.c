@@ -169,6 +169,33 @@ static void test_behind_a_proxy_header(void **state)
     live_end(&live);
 }
 
+// Clients that bring no TLS of their own trust what the system trusts, which is not our authority.
+static void test_system_store(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 3 };
+    const mqw_open_options theirs = {.size = sizeof theirs, .tls = server_tls};
+    testbed live;
+    hosting host;
+    side ends[2 * CLIENTS];
+    char address[160];
+    memset(ends, 0, sizeof ends);
+    live_start(&live);
+    host_listen(&host, &live, "wss://127.0.0.1:0", &theirs, &ends[CLIENTS], CLIENTS);
+    snprintf(address, sizeof address, "wss%s", strchr(host.address, ':'));
+    for (int i = 0; i < CLIENTS; i++)
+        end_open(&ends[i], &live, address, NULL);
+    for (int i = 0; i < 2 * CLIENTS; i++)
+        live_until(&live, ends[i].closes);
+    for (int i = 0; i < CLIENTS; i++) {
+        assert_string_equal(ends[i].log, "error close ");
+        if (!strstr(ends[i].words, "certificate"))
+            fail_msg("says '%s'", ends[i].words);
+    }
+    host_close(&host, false);
+    live_end(&live);
+}
+
 // Who pings without end and reads nothing is no longer read from: answers do not pile up.
 static void test_flood_of_pings(void **state)
 {
@@ -219,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_addresses_without_a_host),
         cmocka_unit_test(test_no_name_to_verify),
         cmocka_unit_test(test_behind_a_proxy_header),
+        cmocka_unit_test(test_system_store),
         cmocka_unit_test(test_flood_of_pings),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
