@@ -81,8 +81,8 @@ MQW_API int mqw_stream_pair(mqw_stream *ends[2], uv_loop_t *loop);
 MQW_API void mqw_stream_close(mqw_stream *stream);
 
 /** Puts TLS on top of a stream that no connection has yet; who is client and who is server is what `tls` was
- * made for. `host`: what a client asks for and verifies, a name or an address without brackets, unless `tls` has
- * a server_name. 0, MQW_E_MISUSE (a connection has the stream, or there is no name to verify) or
+ * made for. `host`: what a client asks for and verifies, a name or an address without brackets, unless `tls`
+ * has a server_name. 0, MQW_E_MISUSE (a connection has the stream, or there is no name to verify) or
  * MQW_E_NO_MEMORY. */
 MQW_API int mqw_stream_tls(mqw_stream *stream, mqw_tls *tls, const char *host);
 /** Puts a WebSocket on top of a stream that no connection has yet. `host`: for a client's Host header. 0,
