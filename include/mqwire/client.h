@@ -239,8 +239,12 @@ MQW_API int mqw_client_route(mqw_client *client, const char *filter, mqw_message
 
 /** An answer has come (result 0), or a negative result as for mqw_client_done, or a reason of the PUBLISH. */
 typedef void mqw_client_response(mqw_client *client, int result, const mqw_publish *response, void *ctx);
-/** Asks and waits for the answer (section 4.10): adds response topic and correlation data, subscribes to the
- * response topic first. 5.0 only, else MQW_E_REFUSED. `timeout` 0: 30 s. Results as mqw_client_publish. */
+/** Asks and waits for the answer (section 4.10): adds response topic, correlation data and, unless there is
+ * one, a message expiry of `timeout`; subscribes to the response topic first, once. The topic begins with the
+ * server's response information when the CONNECT has asked for that, else with `mqwire/response/`. Answers
+ * are acknowledged by the client; one that would come in pieces (stream_over) is MQW_E_TOO_LARGE. Any reason
+ * code of PUBACK or PUBREC but 0 ends the request. 5.0 only, else MQW_E_REFUSED. `timeout` 0: 30 s. At most
+ * max_queued wait. Results as mqw_client_publish. */
 MQW_API int mqw_client_request(mqw_client *client, const mqw_publish *request, uint32_t timeout,
                                mqw_client_response *done, void *ctx);
 /** Answers a request that came: publishes to its response topic with its correlation data. `answer`: payload,

@@ -157,8 +157,12 @@ void mqw__delivery_committed(mqw_client *client)
 static void hear(mqw_client *client, const mqw_publish *publish, mqw_token token)
 {
     client->received++;
-    if (client->responses && mqw__responses_take(client, publish))
+    if (client->responses && mqw__responses_take(client, publish)) {
+        client->arriving_again = client->arriving != NULL; // its pieces are nobody's
+        if (token && client->manual_ack)
+            (void)mqw_client_ack(client, token, 0);
         return;
+    }
     if (!mqw__routes_call(&client->routes, client, publish, token) && client->handlers.on_message)
         client->handlers.on_message(client, publish, token, client->ctx);
 }

@@ -417,6 +417,56 @@ static void every_call_is_legal_inside(void **state)
     end(&on);
 }
 
+// An answer is acknowledged though the program does not see its token.
+static void answers_are_acknowledged(void **state)
+{
+    (void)state;
+    for (int manual = 0; manual < 2; manual++) {
+        scene on = {.server.act = answers, .options.manual_ack = manual};
+        asked request = {0};
+        begin_open(&on);
+        assert_int_equal(ask(&on, "x", 0, 0, &request), 0);
+        live_until(&on.live, request.calls && on.server.heard[MQW_PUBACK] == 1);
+        end(&on);
+    }
+}
+
+static bool answers_at_length(scripted *server, mqw_conn *conn, const mqw_packet *packet)
+{
+    static char large[5000];
+    (void)server;
+    memset(large, 'x', sizeof large - 1);
+    if (packet->type != MQW_PUBLISH)
+        return false;
+    const mqw_props *props = &packet->publish.props;
+    return scripted_publish(conn, props->response_topic, large, props->correlation_data, 1) != 0;
+}
+
+static void no_piece(mqw_client *client, const mqw_publish *publish, const mqw_piece *piece, mqw_token token,
+                     void *ctx)
+{
+    (void)client, (void)publish, (void)piece, (void)token, (void)ctx;
+    fail_msg("%s", "a piece of an answer");
+}
+
+// One that comes in pieces is too large, and its pieces are nobody's.
+static void a_long_answer_is_too_large(void **state)
+{
+    (void)state;
+    for (int manual = 0; manual < 2; manual++) {
+        mqw_conn_options conn = {.stream_over = 1000};
+        mqw_open_options open = {.conn = &conn};
+        scene on = {.server.act = answers_at_length, .options.manual_ack = manual, .options.open = &open};
+        asked request = {0};
+        on.options.handlers.on_piece = no_piece;
+        begin_open(&on);
+        assert_int_equal(ask(&on, "x", 0, 0, &request), 0);
+        live_until(&on.live, request.calls && on.server.heard[MQW_PUBACK] == 1);
+        assert_int_equal(request.result, MQW_E_TOO_LARGE);
+        end(&on);
+    }
+}
+
 // They are bounded as messages are.
 static void requests_are_bounded(void **state)
 {
@@ -555,6 +605,8 @@ int main(void)
         cmocka_unit_test(a_refused_request_is_over),
         cmocka_unit_test(closing_ends_requests),
         cmocka_unit_test(every_call_is_legal_inside),
+        cmocka_unit_test(answers_are_acknowledged),
+        cmocka_unit_test(a_long_answer_is_too_large),
         cmocka_unit_test(requests_are_bounded),
         cmocka_unit_test(misuse),
         cmocka_unit_test(older_versions_cannot),
