@@ -12,7 +12,7 @@ in_background() {
     shift
     : >"$scratch/$name.out"
     : >"$scratch/$name.err"
-    timeout 60 "$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
+    timeout --foreground 60 "$@" >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
     child=$!
     children="$children $child"
 }
@@ -250,6 +250,31 @@ run 0 "$MQW" pub -t back -m again -q 1 "unix:$scratch/back.socket"
 await_text "$scratch/back.out" again
 child=$back name=back
 ends 0
+
+# a server that is killed in the middle: what it had not answered goes to the next one, so that nothing is lost
+start killed "$MQW" listen --answer "unix:$scratch/killed.socket"
+killed=$child
+seq 1 20000 >"$scratch/many"
+mkfifo "$scratch/lines-of-many"
+: >"$scratch/many.err"
+timeout --foreground 60 "$MQW" pub -i many -q 1 -t many -l "unix:$scratch/killed.socket" <"$scratch/lines-of-many" \
+    2>"$scratch/many.err" &
+many=$!
+children="$children $many"
+exec 5>"$scratch/lines-of-many"
+head -n 1000 "$scratch/many" >&5
+await_count "$scratch/killed.log" 'C> PUBLISH' 300
+kill -s KILL "$killed"
+wait "$killed" 2>/dev/null
+tail -n +1001 "$scratch/many" >&5 &
+exec 5>&-
+await_text "$scratch/many.err" 'the connection is lost'
+start survivor "$MQW" listen --answer "unix:$scratch/killed.socket"
+child=$many name=many
+ends 0
+check
+sed -n 's/.*C> PUBLISH topic="many" payload="\([0-9]*\)".*/\1/p' "$scratch/killed.log" "$scratch/survivor.log" |
+    sort -nu | cmp -s - "$scratch/many" || fail 'messages are lost when the server is killed'
 
 # --no-reconnect, and the first connection with --retry
 start third "$MQW" listen --answer "unix:$scratch/third.socket"
