@@ -17,10 +17,23 @@ static void say_promised(guest *on, uint32_t number)
         _exit(4);
 }
 
+// The parent is gone: nobody would kill us.
+static void on_silence(uv_poll_t *parent, int status, int events)
+{
+    (void)parent, (void)status, (void)events;
+    _exit(6);
+}
+
 static int child(const char *address, const char *path, const char *life, bool last)
 {
     char why[256];
     uv_loop_t *loop = uv_default_loop();
+    uv_poll_t parent;
+    int rc = uv_poll_init(loop, &parent, STDIN_FILENO);
+    if (rc != 0 || (rc = uv_poll_start(&parent, UV_READABLE | UV_DISCONNECT, on_silence)) != 0) {
+        fprintf(stderr, "child: %s\n", uv_strerror(rc));
+        return 7;
+    }
     guest on = {.loop = loop,
                 .life = (uint32_t)strtoul(life, NULL, 10),
                 .most = last ? 0 : PER_LIFE,
@@ -40,7 +53,7 @@ static int child(const char *address, const char *path, const char *life, bool l
 typedef struct prey {
     keeper *keeper;
     uv_process_t process;
-    uv_pipe_t said;
+    uv_pipe_t said, lifeline; /**< It ends when the other end of this one does. */
     uv_timer_t death;
     uint8_t room[4096];
     size_t left; /**< Bytes of a number that is not complete. */
@@ -91,6 +104,7 @@ static void kill_it(prey *on)
     on->killed = true;
     assert_int_equal(uv_process_kill(&on->process, SIGKILL), 0);
     uv_close((uv_handle_t *)&on->death, NULL);
+    uv_close((uv_handle_t *)&on->lifeline, NULL);
 }
 
 static void on_death(uv_timer_t *timer)
@@ -104,7 +118,8 @@ static void start_child(prey *on, testbed *live, keeper *host, const char *path,
     snprintf(number, sizeof number, "%u", life);
     char *args[] = {
         (char *)"child", host->address, (char *)path, number, (char *)(last ? "last" : "next"), NULL};
-    uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
+    uv_stdio_container_t io[3] = {{.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_READABLE_PIPE),
+                                   .data.stream = (uv_stream_t *)&on->lifeline},
                                   {.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE),
                                    .data.stream = (uv_stream_t *)&on->said},
                                   {.flags = UV_INHERIT_FD, .data.fd = 2}};
@@ -114,6 +129,7 @@ static void start_child(prey *on, testbed *live, keeper *host, const char *path,
     on->keeper = host;
     on->process.data = on->said.data = on->death.data = on;
     assert_int_equal(uv_pipe_init(&live->loop, &on->said, 0), 0);
+    assert_int_equal(uv_pipe_init(&live->loop, &on->lifeline, 0), 0);
     assert_int_equal(uv_spawn(&live->loop, &on->process, &options), 0);
     assert_int_equal(uv_read_start((uv_stream_t *)&on->said, give_room, on_said), 0);
     uv_timer_init(&live->loop, &on->death);
