@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Subscribing and unsubscribing: requests that wait, that were sent, that are over; and what is restored.
 #include "requests.h"
+#include "response.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +201,10 @@ static uint8_t summary(mqw_bytes reasons)
 
 static void tell_refused(mqw_client *client, const mqw__request *request, mqw_text filter, int reason)
 {
-    if (request->restores && client->handlers.on_unsubscribed)
+    if (!request->restores)
+        return;
+    mqw__responses_unsubscribed(client, filter);
+    if (client->handlers.on_unsubscribed)
         client->handlers.on_unsubscribed(client, filter, reason, client->ctx);
 }
 

@@ -442,6 +442,13 @@ void mqw__responses_opened(mqw_client *client)
     }
 }
 
+void mqw__responses_unsubscribed(mqw_client *client, mqw_text filter)
+{
+    mqw__responses *all = client->responses;
+    if (all && all->stage == READY && same(filter, all->topic->text))
+        all->stage = UNASKED;
+}
+
 void mqw__responses_end(mqw_client *client)
 {
     mqw__responses *all = client->responses;

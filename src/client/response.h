@@ -11,6 +11,8 @@ bool mqw__responses_take(mqw_client *client, const mqw_publish *publish);
 uint64_t mqw__responses_due(mqw_client *client);
 /** CONNACK 0 has come. */
 void mqw__responses_opened(mqw_client *client);
+/** A subscription could not be restored: if it was ours, the next request asks for it anew. */
+void mqw__responses_unsubscribed(mqw_client *client, mqw_text filter);
 /** The client ends: so do all requests (MQW_E_CLOSED), and memory goes. */
 void mqw__responses_end(mqw_client *client);
 

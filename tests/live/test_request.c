@@ -334,6 +334,31 @@ static void a_refused_topic_ends_requests(void **state)
     end(&on);
 }
 
+// … also when it was granted before, to another session.
+static void a_topic_that_is_not_restored_is_asked_for_anew(void **state)
+{
+    scene on = {.server.act = answers};
+    asked requests[3] = {{0}};
+    (void)state;
+    begin_open(&on);
+    assert_int_equal(ask(&on, "x", 0, 0, &requests[0]), 0);
+    live_until(&on.live, requests[0].calls);
+    on.server.granted = MQW_REASON_QUOTA_EXCEEDED;
+    mqw_conn_abort(on.server.conn);
+    live_until(&on.live, on.server.heard[MQW_SUBSCRIBE] == 2);
+    assert_int_equal(
+        mqw_client_subscribe(on.client, &(mqw_filter){.filter = MQW_TEXT("a")}, 1, NULL, NULL, NULL), 0);
+    live_until(&on.live, on.server.heard[MQW_SUBSCRIBE] == 3);
+    assert_int_equal(ask(&on, "x", 0, 0, &requests[1]), 0);
+    live_until(&on.live, requests[1].calls);
+    assert_int_equal(requests[1].result, MQW_REASON_QUOTA_EXCEEDED);
+    on.server.granted = 0;
+    assert_int_equal(ask(&on, "xy", 0, 0, &requests[2]), 0);
+    live_until(&on.live, requests[2].calls);
+    assert_string_equal(requests[2].payload, "yx");
+    end(&on);
+}
+
 static bool refuses_messages(scripted *server, mqw_conn *conn, const mqw_packet *packet)
 {
     if (packet->type == MQW_PUBLISH)
@@ -602,6 +627,7 @@ int main(void)
         cmocka_unit_test(an_answer_finds_its_way_after_a_loss),
         cmocka_unit_test(the_topic_is_subscribed_to_again),
         cmocka_unit_test(a_refused_topic_ends_requests),
+        cmocka_unit_test(a_topic_that_is_not_restored_is_asked_for_anew),
         cmocka_unit_test(a_refused_request_is_over),
         cmocka_unit_test(closing_ends_requests),
         cmocka_unit_test(every_call_is_legal_inside),
