@@ -621,9 +621,13 @@ static inline void sim_free(sim *s)
     char kept[sizeof s->on.wrong];
     memcpy(kept, s->on.wrong, sizeof kept);
     s->on.wrong[0] = '\0';
+    s->on.deaf = true;
+    s->steps = 0;
     sim_until(s, is_closed, "the client is gone");
-    if (kept[0])
-        memcpy(s->on.wrong, kept, sizeof kept);
+    s->on.deaf = false;
+    memcpy(s->on.wrong, kept, sizeof kept);
+    if (!is_closed(s))
+        wrong(&s->on, "the client does not go");
     while (s->lines) {
         line *l = s->lines;
         s->lines = l->next;

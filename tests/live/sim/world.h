@@ -26,6 +26,7 @@ typedef struct world {
     uint64_t seed;
     uint64_t state; /**< Of chance. */
     bool trace;
+    bool deaf;       /**< It is over: what is wrong now does not count. */
     char wrong[400]; /**< What went wrong first; "": nothing. */
 } world;
 
@@ -73,7 +74,7 @@ __attribute__((format(printf, 2, 3))) static inline void note(const world *on, c
 __attribute__((format(printf, 2, 3))) static inline void wrong(world *on, const char *format, ...)
 {
     va_list arguments;
-    if (on->wrong[0])
+    if (on->wrong[0] || on->deaf)
         return;
     va_start(arguments, format);
     vsnprintf(on->wrong, sizeof on->wrong, format, arguments);
