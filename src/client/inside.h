@@ -49,8 +49,6 @@ struct mqw_client {
     uint32_t connect_timeout, request_timeout;
     uint32_t max_queued, max_queued_bytes;
     uint32_t max_packet; /**< Largest that is taken. */
-    uint8_t when_full;
-    bool manual_ack;
 
     // connecting
     mqw__retry retry;
@@ -65,21 +63,8 @@ struct mqw_client {
     char where[128];  /**< Its address. */
     uint64_t wake_at; /**< When the environment was asked to call. */
     mqw__phase phase;
-    bool clean;       /**< CONNECT asked for a clean start. */
-    uint32_t expiry;  /**< … and for that session expiry. */
-    bool has_opened;  /**< It was connected before. */
-    bool greeted;     /**< CONNECT was sent, and no CONNACK has come since. */
-    bool doubtful;    /**< The session of the server may be without our subscriptions. */
-    bool has_session; /**< The server keeps the session over the end of the connection. */
-    bool leaving;     /**< The program has said goodbye. */
-    bool hurried;     /**< … and does not wait for what is queued. */
-    bool with_will;   /**< … and wants the will to be published. */
-    bool gave_up;     /**< It ends by itself: failure. */
-    bool redial;      /**< mqw_client_reconnect was called. */
-    bool paused;
-    int broken;   /**< Result for which the next turn gives the connection up; 0: none. */
-    bool choked;  /**< The output is full: drain is waited for. */
-    bool opening; /**< on_open is being called: nothing old is sent before it returns. */
+    uint32_t expiry; /**< … and for that session expiry. */
+    int broken;      /**< Result for which the next turn gives the connection up; 0: none. */
     uint64_t leave_by;
     mqw_packet *goodbye; /**< DISCONNECT with properties; NULL: none. */
 
@@ -96,7 +81,6 @@ struct mqw_client {
     uint32_t queued;
     uint64_t queued_bytes;
     uint64_t idle_expiry; /**< Wall clock: the first of `idle` expires then at the earliest. */
-    bool was_full;        /**< on_drain is due at a quarter. */
 
     // requests
     mqw__requests waiting, sent;
@@ -111,11 +95,9 @@ struct mqw_client {
     mqw__ring acks[2]; /**< PUBACK and PUBREC that are owed (mqw__ack_due), in order (MQTT-4.6.0-2, -3). */
     mqw__ring comps;   /**< PUBCOMP that waits for a commit (mqw__comp_due). */
     uint32_t unacknowledged; /**< Of those owed: by the program. */
-    bool swamped;            /**< Too many are owed: reading rests. */
     mqw_packet *arriving;    /**< PUBLISH whose payload comes in pieces; NULL: none. */
     mqw_token arriving_token;
-    bool arriving_again; /**< A duplicate: nobody hears of it. */
-    uint32_t epoch;      /**< Number of the connection, in tokens and subscriptions. */
+    uint32_t epoch; /**< Number of the connection, in tokens and subscriptions. */
 
     // the store
     mqw_store *store;
@@ -124,11 +106,31 @@ struct mqw_client {
     uint32_t batch;     /**< Number of the batch that is being put together; never 0. */
     uint32_t committed; /**< Number of the last one on disk. */
     uint32_t commits;   /**< Under way. */
-    bool dirty;         /**< Something was put into the batch. */
     int store_failed;   /**< Its result; 0: it works. */
 
     // counters of mqw_client_facts
     uint64_t connections, published, received, dropped;
+
+    // what holds at the moment
+    uint8_t when_full;
+    bool manual_ack;
+    bool clean;       /**< CONNECT asked for a clean start. */
+    bool has_opened;  /**< It was connected before. */
+    bool greeted;     /**< CONNECT was sent, and no CONNACK has come since. */
+    bool doubtful;    /**< The session of the server may be without our subscriptions. */
+    bool has_session; /**< The server keeps the session over the end of the connection. */
+    bool leaving;     /**< The program has said goodbye. */
+    bool hurried;     /**< … and does not wait for what is queued. */
+    bool with_will;   /**< … and wants the will to be published. */
+    bool gave_up;     /**< It ends by itself: failure. */
+    bool redial;      /**< mqw_client_reconnect was called. */
+    bool paused;
+    bool choked;         /**< The output is full: drain is waited for. */
+    bool opening;        /**< on_open is being called: nothing old is sent before it returns. */
+    bool was_full;       /**< on_drain is due at a quarter. */
+    bool swamped;        /**< Too many are owed: reading rests. */
+    bool arriving_again; /**< A duplicate: nobody hears of it. */
+    bool dirty;          /**< Something was put into the batch. */
 };
 
 // --- client.c ---

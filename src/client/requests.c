@@ -78,10 +78,20 @@ static void unfile(mqw_client *client, mqw__request *request)
 
 // --- the end of a request ---
 
+static void tell_unsubscribed(mqw_client *client, mqw_text filter, int result)
+{
+    if (client->handlers.on_unsubscribed)
+        client->handlers.on_unsubscribed(client, filter, result, client->ctx);
+}
+
 static void tell(mqw_client *client, mqw__request *request, int result, const mqw_packet *answer)
 {
     mqw_client_done *done = request->done;
     void *ctx = request->ctx;
+    for (mqw__subscription *at = request->restores ? request->filters : NULL; at; at = at->chain) {
+        mqw__subscriptions_drop(&client->subscriptions, at->options.filter);
+        tell_unsubscribed(client, at->options.filter, result);
+    }
     mqw__request_free(request);
     if (done)
         done(client, result, answer, ctx);
@@ -108,6 +118,42 @@ void mqw__requests_tell(mqw_client *client)
 
 // --- sending ---
 
+static void wait(mqw_client *client, mqw__request *request)
+{
+    request->deadline = mqw__client_now(client) + client->request_timeout;
+    add(&client->waiting, request);
+    mqw__client_wake(client, request->deadline);
+}
+
+// Asks again for what was subscribed to; false: no memory.
+static bool restore(mqw_client *client, const mqw_filter *items, uint32_t count, uint32_t id)
+{
+    mqw__request *request = NULL;
+    mqw_props props = {.has = 0};
+    uint8_t room[5];
+    if (id)
+        mqw_set(&props, subscription_ids, mqw_list_ids(room, sizeof room, &id, 1));
+    int result = mqw__request_new(&request, MQW_SUBSCRIBE, items, count, &props);
+    if (result < 0) {
+        client->doubtful = true;
+        mqw__outgoing_break(client, result);
+        return false;
+    }
+    request->restores = true;
+    wait(client, request);
+    return true;
+}
+
+// This server does not take all of it: each filter is asked for by itself.
+static void divide(mqw_client *client, mqw__request *request)
+{
+    take_out(&client->waiting, request);
+    for (const mqw__subscription *at = request->filters; at; at = at->chain)
+        if (!restore(client, &at->options, 1, at->id))
+            break;
+    mqw__request_free(request);
+}
+
 static bool send_first(mqw_client *client)
 {
     mqw__request *request = client->waiting.first;
@@ -133,6 +179,8 @@ static bool send_first(mqw_client *client)
         return false;
     if (result == MQW_E_NO_MEMORY)
         mqw__outgoing_break(client, result);
+    else if (request->restores && request->count > 1)
+        divide(client, request);
     else
         doom(client, &client->waiting, request, result);
     return result != MQW_E_NO_MEMORY;
@@ -149,9 +197,7 @@ static int ask(mqw_client *client, mqw__request *request, mqw_client_done *done,
 {
     request->done = done;
     request->ctx = ctx;
-    request->deadline = mqw__client_now(client) + client->request_timeout;
-    add(&client->waiting, request);
-    mqw__client_wake(client, request->deadline);
+    wait(client, request);
     mqw__requests_pump(client);
     return 0;
 }
@@ -199,15 +245,6 @@ static uint8_t summary(mqw_bytes reasons)
     return reasons.len ? reasons.data[0] : 0;
 }
 
-static void tell_refused(mqw_client *client, const mqw__request *request, mqw_text filter, int reason)
-{
-    if (!request->restores)
-        return;
-    mqw__responses_unsubscribed(client, filter);
-    if (client->handlers.on_unsubscribed)
-        client->handlers.on_unsubscribed(client, filter, reason, client->ctx);
-}
-
 static void learn(mqw_client *client, mqw__request *request, const mqw_suback *answer)
 {
     mqw__subscription *at = request->filters;
@@ -222,10 +259,10 @@ static void learn(mqw_client *client, mqw__request *request, const mqw_suback *a
         } else if (request->type == MQW_UNSUBSCRIBE ? reason < 0x80 : request->restores) {
             mqw__subscriptions_drop(&client->subscriptions, at->options.filter);
         }
-        if (!subscribed) {
-            tell_refused(client, request, at->options.filter, reason);
+        if (!subscribed && request->restores)
+            tell_unsubscribed(client, at->options.filter, reason);
+        if (!subscribed)
             free(at);
-        }
         at = next;
     }
 }
@@ -353,24 +390,13 @@ static void mark_asked(mqw_client *client)
 
 void mqw__requests_restore(mqw_client *client)
 {
-    mark_asked(client);
     mqw_filter items[RESTORE_FILTERS];
     mqw__subscription *at = client->subscriptions.first;
-    for (uint32_t count, id = 0; (count = gather(&at, items, client->epoch, &id)) > 0;) {
-        mqw__request *request = NULL;
-        mqw_props props = {.has = 0};
-        uint8_t room[5];
-        if (id)
-            mqw_set(&props, subscription_ids, mqw_list_ids(room, sizeof room, &id, 1));
-        int result = mqw__request_new(&request, MQW_SUBSCRIBE, items, count, &props);
-        if (result < 0) {
-            client->doubtful = true;
-            mqw__outgoing_break(client, result);
+    mark_asked(client);
+    for (uint32_t count, id = 0; (count = gather(&at, items, client->epoch, &id)) > 0;)
+        if (!restore(client, items, count, id))
             return;
-        }
-        request->restores = true;
-        (void)ask(client, request, NULL, NULL);
-    }
+    mqw__requests_pump(client);
 }
 
 bool mqw__requests_idle(const mqw_client *client)

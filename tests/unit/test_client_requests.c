@@ -231,6 +231,27 @@ static void subscriptions_are_restored(void **state)
     finish();
 }
 
+// Another server may do less: what it takes is restored, the rest is told.
+static void a_server_that_does_less(void **state)
+{
+    (void)state;
+    mqw_client_options options = usual();
+    options.handlers.on_unsubscribed = unsubscribed;
+    open_with(&options, "CONNACK reason=0x00");
+    subscribes("a");
+    subscribes("b/#");
+    subscribes("c");
+    loses_its_session("CONNACK reason=0x00 wildcards_available=0");
+    hears("- open\n"
+          "- unsubscribed b/# -7\n"
+          "SUBSCRIBE packet_id=5 filter=\"a\":1\n"
+          "SUBSCRIBE packet_id=7 filter=\"c\":1");
+    loses_its_session("CONNACK reason=0x00");
+    hears("- open\n"
+          "SUBSCRIBE packet_id=8 filter=\"a\":1 filter=\"c\":1");
+    finish();
+}
+
 static void subscribe_again(mqw_client *client, const mqw_connack *connack, void *ctx)
 {
     on_open(client, connack, ctx);
@@ -326,6 +347,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_asked),
         cmocka_unit_test(what_the_server_does_not_do),
         cmocka_unit_test(subscriptions_are_restored),
+        cmocka_unit_test(a_server_that_does_less),
         cmocka_unit_test(the_program_goes_first),
         cmocka_unit_test(many_subscriptions),
         cmocka_unit_test(closing_ends_requests),
