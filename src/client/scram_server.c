@@ -165,8 +165,9 @@ static int judge(scram_server *scram, mqw_text in, mqw_bytes *out)
         memcmp(binding.data, expected, 4) != 0 || !mqw__scram_take(&left, 'r', &nonce) ||
         nonce.len != scram->nonce.len || CRYPTO_memcmp(nonce.data, scram->nonce.data, nonce.len) != 0)
         return MQW_E_PROTOCOL;
-    while (left.len > 2 && left.data[0] != 'p' && mqw__scram_take(&left, left.data[0], &value))
-        continue; // extensions
+    bool extended = true;
+    while (extended && left.len > 2 && left.data[0] != 'p')
+        extended = mqw__scram_take(&left, left.data[0], &value); // nobody has to understand them
     mqw_text before = {in.data, (size_t)(left.data - in.data) - 1};
     if (!mqw__scram_take(&left, 'p', &value) || left.len > 0 ||
         mqw__scram_decode(proof, sizeof proof, value) != sizeof proof)

@@ -218,21 +218,23 @@ int mqw__servers_refer(mqw__servers *out, const mqw__server *origin, mqw_text re
     return 0;
 }
 
+static void keep(mqw__servers *servers, mqw__server *one)
+{
+    if (servers->count < MQW__SERVERS_MAX)
+        servers->at[servers->count++] = one;
+    else
+        free_server(one);
+}
+
 void mqw__servers_replace(mqw__servers *servers, uint32_t index, mqw__servers *with)
 {
-    uint32_t behind = servers->count - index - 1;
-    mqw__server *rest[MQW__SERVERS_MAX];
-    for (uint32_t i = 0; i < behind; i++)
-        rest[i] = servers->at[index + 1 + i];
-    free_server(servers->at[index]);
+    const mqw__servers old = *servers;
+    free_server(old.at[index]);
     servers->count = index;
-    for (uint32_t i = 0; i < with->count + behind; i++) {
-        mqw__server *next = i < with->count ? with->at[i] : rest[i - with->count];
-        if (servers->count < MQW__SERVERS_MAX)
-            servers->at[servers->count++] = next;
-        else
-            free_server(next);
-    }
+    for (uint32_t i = 0; i < with->count; i++)
+        keep(servers, with->at[i]);
+    for (uint32_t i = index + 1; i < old.count; i++)
+        keep(servers, old.at[i]);
     with->count = 0;
 }
 
