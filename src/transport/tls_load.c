@@ -187,6 +187,9 @@ static int load_rules(SSL_CTX *ctx, const mqw_tls *tls, mqw__tls_why *why)
     // An idle connection keeps no record buffers.
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_dh_auto(ctx, 1);
+    // A server of PSK would prefer Diffie-Hellman over large numbers, which costs it milliseconds each time.
+    if (options->find_psk && !options->ciphers)
+        (void)SSL_CTX_set_cipher_list(ctx, "DEFAULT:!kDHEPSK:!kRSAPSK"); // the default is there already
     if (options->ciphers && SSL_CTX_set_cipher_list(ctx, options->ciphers) != 1)
         return mqw__tls_say(why, MQW_E_REFUSED, "\"%s\" names no cipher of TLS 1.2 (see: openssl ciphers -v)",
                             options->ciphers);
@@ -207,6 +210,7 @@ static void on_key_log(const SSL *ssl, const char *line)
         return; // a log that cannot be written must not stop what it is about
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL says what it looks like
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
     (void)ssl, (void)alert, (void)arg;

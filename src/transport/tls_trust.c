@@ -7,6 +7,7 @@
 
 #include "tls.h"
 
+// NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL says what it looks like
 static int no_passphrase(char *room, int cap, int writing, void *arg)
 {
     (void)room, (void)cap, (void)writing, (void)arg;

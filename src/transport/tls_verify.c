@@ -189,9 +189,9 @@ void mqw__tls_verify_words(char *out, size_t cap, const mqw__tls_layer *self, in
 {
     const fault *known = find(error);
     char owner[NAME + 64];
-    char detail[2 * NAME];
     put_owner(owner, sizeof owner, self, depth > 0 && !(known && known->of_chain), cert);
     if (known) {
+        char detail[2 * NAME];
         put_detail(detail, sizeof detail, known->detail, cert, self->host);
         snprintf(out, cap, "%s %s%s (%s)", owner, known->what, detail, known->way_out);
     } else {

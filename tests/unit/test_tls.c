@@ -136,7 +136,7 @@ static void test_every_cut(void **state)
         make_both(&flavours[i], &client, &server);
         for (int of_client = 0; of_client < 2; of_client++) {
             // A handshake with certificates is long, and its records are like those of the short one.
-            size_t step = flavours[i].psk ? 1 : 11;
+            size_t step = flavours[i].psk ? 1 : 29;
             size_t cut = 1;
             while (converse_cut(client, server, of_client, cut))
                 cut += step;
@@ -489,6 +489,7 @@ static void test_facts(void **state)
         assert_string_equal(theirs.tls_version, ours.tls_version);
         assert_true(strncmp(ours.tls_cipher, "TLS_", 4) == 0);
         assert_string_equal(theirs.tls_cipher, ours.tls_cipher);
+        assert_null(strstr(ours.tls_cipher, "_DHE_")); // which is slow
         assert_string_equal(ours.tls_subject, flavours[i].psk ? "" : "O=mqwire,CN=server");
         assert_string_equal(theirs.tls_subject, "");
         assert_string_equal(ours.tls_alpn, "mqtt");
