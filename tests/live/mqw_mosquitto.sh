@@ -207,6 +207,7 @@ same_code -h localhost -p "$secure" -t a -m x --cafile "$scratch/cert.pem"
 same_code -h 127.0.0.1 -p "$secure" -t a -m x --cafile "$scratch/cert.pem" --insecure
 same_code -p "$port" -t a -m x --cafile "$scratch/cert.pem" # TLS at a port without
 same_code -p "$port" -t a -m x --cafile /no/such/file
+same_code -h 127.0.0.1 -p "$port" -t a -m x -A 127.0.0.1
 same_code -p "$psk" -t a -m x --psk 0123456789abcdef --psk-identity device --tls-version tlsv1.2
 same_code -p "$port" -t a -m x --repeat 3 --repeat-delay 0.01 -q 1
 printf 'one\n\nthree' >"$scratch/lines"

@@ -121,6 +121,11 @@ error_says 'none, optional, required'
 bad 'address is not understood' pub -t a -m x 'no such://address:x'
 bad 'connection refused' pub -t a -m x "$nobody"
 bad 'cannot connect' sub -t a "unix:$scratch/nobody"
+bad 'cannot connect through the proxy' pub -t a -m x --proxy socks5h://me:hidden@127.0.0.1:1
+! grep -q hidden "$err" || fail 'the password of the proxy was shown'
+bad '--proxy wants socks5h://' pub -t a -m x --proxy 127.0.0.1:1080
+bad '-A wants an address of this machine in numbers' sub -t a -A localhost
+bad 'address not available' pub -t a -m x -A 192.0.2.1 "$nobody"
 # a password in an address is not shown
 bad 'tcp://127.0.0.1:1: connection refused' pub -t a -m x tcp://me:hidden@127.0.0.1:1
 ! grep -q hidden "$err" || fail 'the password was shown'

@@ -106,12 +106,13 @@ static void say_lost(tool_call *call, const mqw_client_failure *failure)
     char room[TARGET_SHOWN];
     const char *address = target_show(failure->address ? failure->address : "the server", room);
     const char *what = call->opened && call->shown_lost == 0 ? "the connection is lost" : "cannot connect";
+    const char *way = call->settings->proxy ? " through the proxy" : "";
     if (failure->retry_in < 0)
-        call_say(call, "%s: %s: %s", what, address, failure->words);
+        call_say(call, "%s%s: %s: %s", what, way, address, failure->words);
     else if (failure->retry_in == 0)
-        call_say(call, "%s: %s: %s; trying at once", what, address, failure->words);
+        call_say(call, "%s%s: %s: %s; trying at once", what, way, address, failure->words);
     else
-        call_say(call, "%s: %s: %s; trying again in %.1f s", what, address, failure->words,
+        call_say(call, "%s%s: %s: %s; trying again in %.1f s", what, way, address, failure->words,
                  (double)failure->retry_in / 1000);
 }
 
@@ -284,6 +285,29 @@ static bool is_bad_topic(const char *topic)
     return topic && mqw_topic_check(text_of(topic)) != 0;
 }
 
+static bool is_numeric(const char *address)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    return uv_ip4_addr(address, 0, &v4) == 0 || uv_ip6_addr(address, 0, &v6) == 0;
+}
+
+static bool is_proxy(const char *url)
+{
+    return strncmp(url, "http://", 7) == 0 || strncmp(url, "socks5://", 9) == 0 ||
+           strncmp(url, "socks5h://", 10) == 0;
+}
+
+// How to get there.
+static const char *bad_way(const tool_settings *settings)
+{
+    if (settings->bind && !is_numeric(settings->bind))
+        return "-A wants an address of this machine in numbers, as 192.0.2.1 or 2001:db8::1";
+    if (settings->proxy && !is_proxy(settings->proxy))
+        return "--proxy wants socks5h://[USER:PASSWORD@]HOST[:PORT], socks5://... or http://...";
+    return NULL;
+}
+
 static const char *contradiction(const tool_settings *settings)
 {
     bool old = settings->version && settings->version < MQW_5_0;
@@ -304,7 +328,7 @@ static const char *contradiction(const tool_settings *settings)
         return "--will-payload, --will-qos and --will-retain need --will-topic";
     if (is_bad_topic(settings->will_topic))
         return "--will-topic is not a topic name: it is empty, has a wildcard, or is not UTF-8";
-    return NULL;
+    return bad_way(settings);
 }
 
 /* --- Life --------------------------------------------------------------------------------------------- */
