@@ -127,12 +127,11 @@ void mqw__backlog_doom(mqw_client *client, mqw__message *message, int result)
 
 void mqw__backlog_tell(mqw_client *client)
 {
-    for (mqw__message *last = client->doomed.last, *message; last && (message = client->doomed.first);) {
-        bool end = message == last;
-        mqw__messages_remove(&client->doomed, message);
+    mqw__messages over = client->doomed;
+    client->doomed = (mqw__messages){NULL, NULL};
+    for (mqw__message *message; (message = over.first);) {
+        mqw__messages_remove(&over, message);
         tell(client, message, message->result, NULL);
-        if (end)
-            break;
     }
     if (!client->was_full || !is_low(client) || !mqw__client_accepts(client))
         return;

@@ -46,14 +46,10 @@ struct mqw_client {
     mqw_open_options open; /**< Copied, with all that it points at. */
     mqw_websocket_options websocket;
     mqw_auth *auth;
-    uint32_t connect_timeout, request_timeout;
-    uint32_t max_queued, max_queued_bytes;
-    uint32_t max_packet; /**< Largest that is taken. */
 
     // connecting
     mqw__retry retry;
     mqw_conn *conn;      /**< NULL: none. */
-    uint32_t lingering;  /**< Connections that are given up and not gone yet. */
     uint64_t due;        /**< Connecting: when it took too long. Resting: when to try again. */
     mqw_packet *connack; /**< The last that accepted; NULL: none. */
     char *assigned;      /**< Client identifier that the server, or we, picked; NULL: none. */
@@ -62,9 +58,6 @@ struct mqw_client {
     char words[200];
     char where[128];  /**< Its address. */
     uint64_t wake_at; /**< When the environment was asked to call. */
-    mqw__phase phase;
-    uint32_t expiry; /**< … and for that session expiry. */
-    int broken;      /**< Result for which the next turn gives the connection up; 0: none. */
     uint64_t leave_by;
     mqw_packet *goodbye; /**< DISCONNECT with properties; NULL: none. */
 
@@ -76,9 +69,7 @@ struct mqw_client {
     mqw__messages doomed; /**< Over, to be told on the next turn. */
     mqw__ring leavers;    /**< QoS 0 given to the connection whose bytes have not left. */
     mqw__message *feed;   /**< Its payload is being sent from its source; NULL: none. */
-    uint32_t fed;         /**< Bytes of it that were sent. */
     uint64_t sequence;    /**< Of the last promise. */
-    uint32_t queued;
     uint64_t queued_bytes;
     uint64_t idle_expiry; /**< Wall clock: the first of `idle` expires then at the earliest. */
 
@@ -92,26 +83,35 @@ struct mqw_client {
     mqw__routes routes;
     mqw__responses *responses; /**< NULL until the first request. */
     mqw__exchange *exchange;   /**< Of authentication; NULL until the first. */
-    mqw__ring acks[2]; /**< PUBACK and PUBREC that are owed (mqw__ack_due), in order (MQTT-4.6.0-2, -3). */
-    mqw__ring comps;   /**< PUBCOMP that waits for a commit (mqw__comp_due). */
-    uint32_t unacknowledged; /**< Of those owed: by the program. */
-    mqw_packet *arriving;    /**< PUBLISH whose payload comes in pieces; NULL: none. */
+    mqw__ring acks[2];    /**< PUBACK and PUBREC that are owed (mqw__ack_due), in order (MQTT-4.6.0-2, -3). */
+    mqw__ring comps;      /**< PUBCOMP that waits for a commit (mqw__comp_due). */
+    mqw_packet *arriving; /**< PUBLISH whose payload comes in pieces; NULL: none. */
     mqw_token arriving_token;
-    uint32_t epoch; /**< Number of the connection, in tokens and subscriptions. */
 
     // the store
     mqw_store *store;
     uint8_t *prefix; /**< Of its keys; room for a number behind it. */
     size_t prefix_len;
-    uint32_t batch;     /**< Number of the batch that is being put together; never 0. */
-    uint32_t committed; /**< Number of the last one on disk. */
-    uint32_t commits;   /**< Under way. */
-    int store_failed;   /**< Its result; 0: it works. */
 
     // counters of mqw_client_facts
     uint64_t connections, published, received, dropped;
 
-    // what holds at the moment
+    // numbers and flags of the above
+    uint32_t connect_timeout, request_timeout;
+    uint32_t max_queued, max_queued_bytes;
+    uint32_t max_packet; /**< Largest that is taken. */
+    uint32_t lingering;  /**< Connections that are given up and not gone yet. */
+    mqw__phase phase;
+    uint32_t expiry; /**< Session expiry that CONNECT asked for. */
+    int broken;      /**< Result for which the next turn gives the connection up; 0: none. */
+    uint32_t fed;    /**< Bytes of the feed that were sent. */
+    uint32_t queued;
+    uint32_t unacknowledged; /**< Acknowledgements that the program owes. */
+    uint32_t epoch;          /**< Number of the connection, in tokens and subscriptions. */
+    uint32_t batch;          /**< Number of the batch of the store that is being put together; never 0. */
+    uint32_t committed;      /**< Number of the last batch on disk. */
+    uint32_t commits;        /**< Commits under way. */
+    int store_failed;        /**< Result of the store; 0: it works. */
     uint8_t when_full;
     bool manual_ack;
     bool clean;       /**< CONNECT asked for a clean start. */
@@ -120,7 +120,7 @@ struct mqw_client {
     bool doubtful;    /**< The session of the server may be without our subscriptions. */
     bool has_session; /**< The server keeps the session over the end of the connection. */
     bool leaving;     /**< The program has said goodbye. */
-    bool hurried;     /**< … and does not wait for what is queued. */
+    bool hurried;     /**< … and it does not wait for what is queued. */
     bool with_will;   /**< … and wants the will to be published. */
     bool gave_up;     /**< It ends by itself: failure. */
     bool redial;      /**< mqw_client_reconnect was called. */
@@ -128,8 +128,8 @@ struct mqw_client {
     bool choked;         /**< The output is full: drain is waited for. */
     bool opening;        /**< on_open is being called: nothing old is sent before it returns. */
     bool was_full;       /**< on_drain is due at a quarter. */
-    bool swamped;        /**< Too many are owed: reading rests. */
-    bool arriving_again; /**< A duplicate: nobody hears of it. */
+    bool swamped;        /**< Too many acknowledgements are owed: reading rests. */
+    bool arriving_again; /**< What is arriving is a duplicate: nobody hears of it. */
     bool dirty;          /**< Something was put into the batch. */
 };
 

@@ -352,9 +352,21 @@ static bool forget(mqw_client *client, const mqw_packet *packet)
     return !promise || mqw__durable_forget(client, promise->sequence) >= 0;
 }
 
+// Nobody can answer a message that has not all left.
+static bool is_early(const mqw_client *client, uint16_t packet_id)
+{
+    const mqw__message *feed = client->feed;
+    return feed && feed->promise && feed->promise->packet_id == packet_id;
+}
+
 void mqw__outgoing_answered(mqw_client *client, const mqw_packet *packet)
 {
+    static const char unasked[] = "the server answered what was not asked";
     mqw_promise gone;
+    if (is_early(client, packet->puback.packet_id)) {
+        mqw__client_blame(client, MQW_REASON_PROTOCOL_ERROR, unasked);
+        return;
+    }
     if (!forget(client, packet)) {
         mqw__client_fail(client, MQW_E_NO_MEMORY, NULL);
         return;
@@ -368,7 +380,7 @@ void mqw__outgoing_answered(mqw_client *client, const mqw_packet *packet)
     else if (result == 0)
         unknown(client, packet);
     else
-        mqw__client_blame(client, MQW_REASON_PROTOCOL_ERROR, "the server answered what was not asked");
+        mqw__client_blame(client, MQW_REASON_PROTOCOL_ERROR, unasked);
     if (client->conn)
         mqw__outgoing_pump(client);
 }

@@ -107,12 +107,11 @@ static void doom(mqw_client *client, mqw__requests *list, mqw__request *request,
 
 void mqw__requests_tell(mqw_client *client)
 {
-    for (mqw__request *last = client->refused.last, *request; last && (request = client->refused.first);) {
-        bool end = request == last;
-        take_out(&client->refused, request);
+    mqw__requests over = client->refused;
+    client->refused = (mqw__requests){NULL, NULL};
+    for (mqw__request *request; (request = over.first);) {
+        take_out(&over, request);
         tell(client, request, request->result, NULL);
-        if (end)
-            return;
     }
 }
 
@@ -131,8 +130,9 @@ static bool restore(mqw_client *client, const mqw_filter *items, uint32_t count,
     mqw__request *request = NULL;
     mqw_props props = {.has = 0};
     uint8_t room[5];
+    mqw_list ids = mqw_list_ids(room, sizeof room, &id, 1);
     if (id)
-        mqw_set(&props, subscription_ids, mqw_list_ids(room, sizeof room, &id, 1));
+        mqw_set(&props, subscription_ids, ids);
     int result = mqw__request_new(&request, MQW_SUBSCRIBE, items, count, &props);
     if (result < 0) {
         client->doubtful = true;
@@ -301,6 +301,7 @@ static void time_out(mqw_client *client, mqw__requests *list, uint64_t now)
         request->over = true;
         request->done = NULL;
         void *ctx = request->ctx;
+        client->doubtful = client->doubtful || request->restores;
         if (!request->packet_id)
             mqw__request_free(request);
         if (done)

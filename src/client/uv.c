@@ -118,10 +118,10 @@ static mqw__post *take_posts(mqw__world *world)
 
 static void run_posts(mqw__world *world)
 {
-    for (mqw__post *post = take_posts(world), *next; post; post = next) {
-        next = post->next;
-        post->run(world->client, post->ctx);
-        free(post);
+    for (mqw__post *it = take_posts(world), *next; it; it = next) {
+        next = it->next;
+        it->run(world->client, it->ctx);
+        free(it);
     }
 }
 

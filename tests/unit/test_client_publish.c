@@ -443,6 +443,109 @@ static void aliases_by_recency(void **state)
     finish();
 }
 
+// ---- sources ----
+
+enum { SOURCE = 300000 };
+
+static int reads, releases, closes_at;
+
+static int read_source(void *self, uint32_t offset, uint8_t *room, size_t cap)
+{
+    assert_ptr_equal(self, &reads);
+    reads++;
+    memset(room, (int)(offset % 251), cap);
+    if (reads == closes_at)
+        mqw_client_close(w.client, NULL);
+    return (int)cap;
+}
+
+static void release_source(void *self)
+{
+    assert_ptr_equal(self, &reads);
+    releases++;
+}
+
+static int publish_source(uint8_t qos, const char *name)
+{
+    const mqw_source source = {
+        .payload_size = SOURCE, .read = read_source, .release = release_source, .self = &reads};
+    const mqw_publish publish = {.topic = MQW_TEXT("s"), .qos = qos};
+    return mqw_client_publish_from(w.client, &publish, &source, done, (void *)(uintptr_t)name);
+}
+
+// It is read as fast as it leaves, again when it has to be sent again, and never inside the call.
+static void a_source_is_read_when_it_is_sent(void **state)
+{
+    (void)state;
+    open_usual();
+    reads = releases = closes_at = 0;
+    w.quiet = true;
+    present()->stalled = true;
+    assert_int_equal(publish_source(1, "s"), 0);
+    assert_int_equal(reads, 0);
+    settle();
+    int before = reads;
+    assert_in_range(before, 1, 10);
+    assert_true(mqw_conn_waiting(present()->client) < 128 * 1024);
+    cut();
+    passes(2000);
+    server_says("CONNACK session_present");
+    assert_in_range(reads - before, SOURCE / (16 * 1024), SOURCE / (16 * 1024) + 1);
+    assert_int_equal(releases, 0);
+    w.quiet = false;
+    heard[0] = '\0';
+    server_says("PUBACK packet_id=1");
+    hears("- done s 0");
+    assert_int_equal(releases, 1);
+    finish();
+}
+
+// Who answers what has not all left has not read it: the message is not over.
+static void an_answer_before_the_end(void **state)
+{
+    (void)state;
+    open_usual();
+    reads = releases = closes_at = 0;
+    present()->stalled = true;
+    assert_int_equal(publish_source(1, "s"), 0);
+    settle();
+    server_says("PUBACK packet_id=1");
+    hears("- lost -2 0x00 the server answered what was not asked; 1 at localhost, again in 818");
+    assert_int_equal(releases, 0);
+    finish();
+    assert_int_equal(releases, 1);
+}
+
+static void a_source_that_closes_the_client(void **state)
+{
+    (void)state;
+    for (uint8_t qos = 0; qos < 2; qos++) {
+        open_usual();
+        reads = releases = 0;
+        closes_at = 2;
+        w.quiet = true;
+        assert_int_equal(publish_source(qos, "s"), 0);
+        passes(6000);
+        assert_true(w.gone);
+        assert_int_equal(releases, 1);
+    }
+}
+
+static void refused_sources_are_released(void **state)
+{
+    (void)state;
+    mqw_client_options options = usual();
+    options.max_queued = 1;
+    start(&options);
+    reads = releases = closes_at = 0;
+    assert_int_equal(publish_source(3, "s"), MQW_E_MISUSE);
+    assert_int_equal(publish_source(1, "s"), 0);
+    assert_int_equal(publish_source(1, "s"), MQW_E_FULL);
+    assert_int_equal(releases, 2);
+    finish();
+    assert_int_equal(releases, 3);
+}
+
 // ---- closing ----
 
 static void closing_waits_for_what_is_queued(void **state)
@@ -503,6 +606,10 @@ int main(void)
         cmocka_unit_test(what_cannot_be_said_is_misuse),
         cmocka_unit_test(properties_are_left_out_before_5_0),
         cmocka_unit_test(aliases_by_recency),
+        cmocka_unit_test(a_source_is_read_when_it_is_sent),
+        cmocka_unit_test(an_answer_before_the_end),
+        cmocka_unit_test(a_source_that_closes_the_client),
+        cmocka_unit_test(refused_sources_are_released),
         cmocka_unit_test(closing_waits_for_what_is_queued),
         cmocka_unit_test(closing_does_not_wait_for_ever),
     };
