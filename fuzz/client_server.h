@@ -33,26 +33,56 @@ static void flush_server(wire *to)
     }
 }
 
-static void note(wire *from, const mqw_packet *packet)
+/* Takes an identifier, or frees it. A client that takes one which is not free breaks MQTT-2.2.1-3. */
+static void mark(wire *on, uint16_t id, bool taken)
 {
-    if (from->pendings == PENDING)
-        return;
-    uint16_t id = packet->type == MQW_PUBLISH                                ? packet->publish.packet_id
-                  : packet->type == MQW_SUBSCRIBE                            ? packet->subscribe.packet_id
-                  : packet->type == MQW_UNSUBSCRIBE                          ? packet->unsubscribe.packet_id
-                  : packet->type == MQW_PUBREC || packet->type == MQW_PUBREL ? packet->pubrel.packet_id
-                                                                             : 0;
-    uint8_t count = 0;
+    unsigned free_at = BUSY;
+    for (unsigned i = 0; i < BUSY; i++) {
+        if (on->busy[i] == id) {
+            REQUIRE(!taken || !w.honest);
+            on->busy[i] = 0;
+        }
+        if (on->busy[i] == 0)
+            free_at = i;
+    }
+    if (taken && free_at < BUSY)
+        on->busy[free_at] = id;
+}
+
+static uint8_t count_items(const mqw_packet *packet)
+{
+    mqw_list list = packet->subscribe.filters;
     mqw_filter filter;
     mqw_text topic;
-    mqw_list list = packet->type == MQW_SUBSCRIBE ? packet->subscribe.filters : packet->unsubscribe.filters;
-    if (packet->type == MQW_SUBSCRIBE)
-        while (mqw_next_filter(&list, &filter))
-            count++;
-    if (packet->type == MQW_UNSUBSCRIBE)
-        while (mqw_next_topic(&list, &topic))
-            count++;
-    from->pending[from->pendings].type = packet->type == MQW_PUBLISH && id == 0 ? 0 : (uint8_t)packet->type;
+    uint8_t count = 0;
+    while (packet->type == MQW_SUBSCRIBE ? mqw_next_filter(&list, &filter) : mqw_next_topic(&list, &topic))
+        count++;
+    return count;
+}
+
+static void note(wire *from, const mqw_packet *packet)
+{
+    uint16_t id = 0;
+    uint8_t count = 0;
+    switch (packet->type) {
+    case MQW_PUBLISH:
+        id = packet->publish.packet_id;
+        count = packet->publish.qos;
+        break;
+    case MQW_SUBSCRIBE:
+    case MQW_UNSUBSCRIBE:
+        id = packet->subscribe.packet_id;
+        count = count_items(packet);
+        break;
+    case MQW_PUBREC:
+    case MQW_PUBREL: id = packet->pubrel.packet_id; break;
+    default: break;
+    }
+    if (id != 0 && packet->type != MQW_PUBREC && packet->type != MQW_PUBREL)
+        mark(from, id, true);
+    if (from->pendings == PENDING || (packet->type == MQW_PUBLISH && id == 0))
+        return;
+    from->pending[from->pendings].type = (uint8_t)packet->type;
     from->pending[from->pendings].count = count;
     from->pending[from->pendings++].id = id;
 }
@@ -126,13 +156,25 @@ static void serve_answer(wire *to, unsigned how)
     switch (type) {
     case MQW_CONNECT: accept_client(to, how); break;
     case MQW_PUBLISH:
-        mqw_conn_pubrec(to->server, &ack); // one of them is refused: it knows the QoS
-        mqw_conn_puback(to->server, &ack);
+        if (count == 1 || bad)
+            mark(to, ack.packet_id, false);
+        if (count == 1)
+            mqw_conn_puback(to->server, &ack);
+        else
+            mqw_conn_pubrec(to->server, &ack);
         break;
     case MQW_PUBREC: ack.reason = 0, mqw_conn_pubrel(to->server, &ack); break;
-    case MQW_PUBREL: ack.reason = 0, mqw_conn_pubcomp(to->server, &ack); break;
-    case MQW_SUBSCRIBE: mqw_conn_suback(to->server, &suback); break;
+    case MQW_PUBREL:
+        ack.reason = 0;
+        mark(to, ack.packet_id, false);
+        mqw_conn_pubcomp(to->server, &ack);
+        break;
+    case MQW_SUBSCRIBE:
+        mark(to, ack.packet_id, false);
+        mqw_conn_suback(to->server, &suback);
+        break;
     case MQW_UNSUBSCRIBE:
+        mark(to, ack.packet_id, false);
         suback.reasons = mqw_conn_version(to->server) == 5 ? (mqw_bytes){(const uint8_t *)"\0\x11", count}
                                                            : (mqw_bytes){NULL, 0};
         mqw_conn_unsuback(to->server, &suback);

@@ -8,7 +8,16 @@
 
 #include "client/environment.h"
 
-enum { WIRES = 6, ROOM = 1 << 15, PENDING = 16, POSTS = 8, TOKENS = 8, LONGEST = 1 << 13, MAX_QUEUED = 12 };
+enum {
+    WIRES = 6,
+    ROOM = 1 << 15,
+    PENDING = 16,
+    POSTS = 8,
+    BUSY = 32,
+    TOKENS = 8,
+    LONGEST = 1 << 13,
+    MAX_QUEUED = 12
+};
 
 /* A connection: the client's end, the server's, and what is on its way to the client. */
 typedef struct wire {
@@ -20,6 +29,7 @@ typedef struct wire {
         uint16_t id;
     } pending[PENDING]; /* what the server was told and has not answered */
     unsigned pendings;
+    uint16_t busy[BUSY]; /* identifiers of the client that are not free again; 0: none */
     uint8_t to_client[ROOM];
 } wire;
 
