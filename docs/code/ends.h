@@ -6,6 +6,7 @@
 #include <mqwire/mqwire.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHECK(good) ((good) ? (void)0 : check_failed(#good, __FILE__, __LINE__))
 
