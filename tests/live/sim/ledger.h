@@ -50,10 +50,9 @@ typedef struct owed {
 
 /** A connection as seen from the client's side of the wire. */
 typedef struct watch {
-    owed acks[2];    /**< PUBACK, PUBREC. */
-    int last[3];     /**< Number of the last PUBLISH sent: QoS 0, and 1 and 2 together. */
-    uint32_t rank;   /**< Of the last PUBREL sent. */
-    unsigned window; /**< The server's receive maximum. */
+    owed acks[2];  /**< PUBACK, PUBREC. */
+    int last[3];   /**< Number of the last PUBLISH sent: QoS 0, and 1 and 2 together. */
+    uint32_t rank; /**< Of the last PUBREL sent. */
 } watch;
 
 typedef struct ledger {
@@ -69,9 +68,11 @@ typedef struct ledger {
     bool blind;       /**< 3.1: CONNACK does not tell whether there is a session. */
     bool cleanly;     /**< The last CONNECT asked for none. */
     unsigned crashes;
-    bool starved;   /**< Memory runs out now and then: requests may end with MQW_E_NO_MEMORY. */
-    bool early;     /**< The client was closed before all was done. */
-    bool unordered; /**< Order of delivery is not asked for: a server that answers in any order. */
+    uint64_t heard_at;    /**< Operations on the store by then. */
+    unsigned made, heard; /**< Sessions that the server has made; the last one that the client heard of. */
+    bool starved;         /**< Memory runs out now and then: requests may end with MQW_E_NO_MEMORY. */
+    bool early;           /**< The client was closed before all was done. */
+    bool unordered;       /**< Order of delivery is not asked for: a server that answers in any order. */
 } ledger;
 
 static inline void ledger_start(ledger *book, world *on)
@@ -125,7 +126,6 @@ static inline void watch_start(watch *w)
 {
     memset(w, 0, sizeof *w);
     w->last[0] = w->last[1] = -1;
-    w->window = 65535;
 }
 
 static inline void use_id(ledger *book, uint16_t id, uint32_t for_whom)
@@ -197,7 +197,7 @@ static inline void sees_ack(ledger *book, watch *w, int qos, const mqw_ack *ack)
         wrong(book->on, "acknowledged %u before %u (MQTT-4.6.0-2, MQTT-4.6.0-3)", ack->packet_id,
               list->ids[at]);
     entry *e = &book->down[list->numbers[at]];
-    if (!e->owned)
+    if (!e->owned && !e->excused)
         wrong(book->on, "down %u is acknowledged before the program has had it", list->numbers[at]);
     e->answered = true;
 }
@@ -241,11 +241,14 @@ static inline void session_is_lost(ledger *book)
         book->down[i].answered = false;
 }
 
-static inline void hears_connack(ledger *book, watch *w, const mqw_connack *connack)
+static inline void hears_connack(ledger *book, const mqw_connack *connack, uint64_t changes)
 {
     if (connack->reason)
         return;
-    w->window = mqw_value(&connack->props, receive_maximum);
+    if (!connack->session_present) {
+        book->heard = book->made;
+        book->heard_at = changes;
+    }
     for (unsigned id = 0; id < IDS; id++)
         if (book->ids[id] == REQUEST)
             book->ids[id] = 0; // they went with their connection
@@ -262,14 +265,16 @@ static inline void client_hears(ledger *book, watch *w, const mqw_packet *packet
                          : 0;
     bool ends = packet->type != MQW_PUBREC || packet->pubrec.reason >= 0x80;
     if (packet->type == MQW_CONNACK)
-        hears_connack(book, w, &packet->connack);
+        hears_connack(book, &packet->connack, changes);
     if (packet->type == MQW_SUBACK || packet->type == MQW_UNSUBACK)
         book->ids[packet->suback.packet_id % IDS] = 0;
     if (packet->type == MQW_PUBLISH && packet->publish.qos) {
         owed *list = &w->acks[packet->publish.qos - 1];
         unsigned at = list->end++ % 256;
         list->ids[at] = packet->publish.packet_id;
-        list->numbers[at] = (unsigned)number_in(packet->publish.payload, "down");
+        list->numbers[at] = (unsigned)number_in(packet->publish.payload, "down") % MESSAGES;
+        // Its identifier may be one that the client has taken in a session that is gone: nobody told it.
+        book->down[list->numbers[at]].excused |= book->made != book->heard;
     }
     if (!whose || whose == REQUEST || packet->type == MQW_PUBREL)
         return;
@@ -302,15 +307,19 @@ static inline void ledger_orphan(ledger *book, unsigned number, bool kept)
     e->orphan = true;
     if (e->taken && !kept && !may_end_otherwise(e))
         wrong(book->on, "up %u was taken and is not on disk", number);
-    if (kept || !e->sent)
+    bool same = kept && !(e->qos == 1 && book->made > 1); // else perhaps by an older identifier
+    if (same || !e->sent)
         return;
     book->ids[e->id % IDS] = 0;
     e->sent = 0;
 }
 
-static inline void ledger_crash(ledger *book)
+/* `committed`: operations on the store. */
+static inline void ledger_crash(ledger *book, uint64_t committed)
 {
     book->crashes++;
+    if (committed <= book->heard_at) // that there is a new session is not on disk
+        book->heard = 0;
     for (unsigned i = 0; i < book->downs; i++)
         book->down[i].unsure |= !book->down[i].answered;
 }

@@ -347,6 +347,7 @@ static inline void server_welcomes(server *host, line *l, const mqw_connect *con
     mqw_connack connack = {.session_present = host->session && connect->version > MQW_3_1};
     if (host->mutant == LIES_PRESENT && connect->version > MQW_3_1 && !connect->clean_start)
         connack.session_present = true;
+    host->book->made += !host->session;
     host->session = true;
     host->brief = connect->clean_start && connect->version < MQW_5_0;
     if (connect->version == MQW_5_0) {

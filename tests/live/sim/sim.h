@@ -211,7 +211,7 @@ static inline void sim_crash(sim *s)
         bool kept = s->book.up[i].rank || depot_holds(&s->depot, text); // released: without its text
         ledger_orphan(&s->book, i, kept);
     }
-    ledger_crash(&s->book);
+    ledger_crash(&s->book, s->depot.committed);
     p->dead = true;
     depot_crash(&s->depot);
     for (line *l = s->lines; l; l = l->next) {
