@@ -80,6 +80,7 @@ static void unfile(mqw_client *client, mqw__request *request)
 
 static void tell_unsubscribed(mqw_client *client, mqw_text filter, int result)
 {
+    mqw__responses_unsubscribed(client, filter);
     if (client->handlers.on_unsubscribed)
         client->handlers.on_unsubscribed(client, filter, result, client->ctx);
 }
