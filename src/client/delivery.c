@@ -3,7 +3,10 @@
 #include "inside.h"
 #include "response.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "transport/alloc.h"
 
 // An acknowledgement that is owed.
 typedef struct mqw__ack_due {
@@ -226,6 +229,40 @@ static void take_in_order(mqw_client *client, const mqw_publish *publish, bool a
         had(client, kind, number, again);
 }
 
+static bool forget_stale(mqw_client *client, uint16_t packet_id)
+{
+    uint8_t bit = (uint8_t)(1u << packet_id % 8);
+    bool was = client->stale && client->stale[packet_id / 8] & bit;
+    if (was)
+        client->stale[packet_id / 8] &= (uint8_t)~bit;
+    return was;
+}
+
+int mqw__delivery_doubt(mqw_client *client)
+{
+    uint16_t id = mqw_session_each_received(client->session, 0);
+    if (id && !client->stale)
+        client->stale = mqw__uv_new((UINT16_MAX + 1) / 8);
+    if (id && !client->stale)
+        return MQW_E_NO_MEMORY;
+    for (; id; id = mqw_session_each_received(client->session, id))
+        client->stale[id / 8] |= (uint8_t)(1u << id % 8);
+    return 0;
+}
+
+// 1: it is new; 0: it was taken before; negative: an mqw_result.
+static int receive(mqw_client *client, const mqw_publish *publish)
+{
+    uint16_t packet_id = publish->packet_id;
+    if (publish->qos == 1)
+        return 1;
+    int result = mqw_session_receive(client->session, packet_id);
+    if (!forget_stale(client, packet_id) || result != 0 || publish->dup)
+        return result;
+    result = client->store ? mqw__durable_received(client, packet_id, false) : 0;
+    return result < 0 ? result : 1;
+}
+
 void mqw__delivery_publish(mqw_client *client, const mqw_publish *publish)
 {
     bool plain = !client->manual_ack && !client->store && !publish->payload_left;
@@ -233,9 +270,9 @@ void mqw__delivery_publish(mqw_client *client, const mqw_publish *publish)
         take_plain(client, publish);
         return;
     }
-    int fresh = publish->qos == 2 ? mqw_session_receive(client->session, publish->packet_id) : 1;
+    int fresh = receive(client, publish);
     if (fresh < 0) {
-        mqw__client_fail(client, MQW_E_NO_MEMORY, NULL);
+        mqw__client_fail(client, fresh, NULL);
     } else if (plain && client->acks[publish->qos - 1].count == 0) {
         if (fresh)
             hear(client, publish, 0);
@@ -266,6 +303,7 @@ void mqw__delivery_piece(mqw_client *client, const mqw_piece *piece)
 void mqw__delivery_release(mqw_client *client, const mqw_ack *pubrel)
 {
     uint16_t packet_id = pubrel->packet_id;
+    (void)forget_stale(client, packet_id);
     bool known = mqw_session_received(client->session, packet_id);
     mqw_ack ack = {.packet_id = packet_id};
     if (!known && client->limits.version == MQW_5_0)
@@ -290,8 +328,12 @@ void mqw__delivery_release(mqw_client *client, const mqw_ack *pubrel)
 void mqw__delivery_opened(mqw_client *client, bool present)
 {
     client->epoch++;
+    if (present && client->doubtful && mqw__delivery_doubt(client) < 0)
+        mqw__outgoing_break(client, MQW_E_NO_MEMORY);
     if (present)
         return;
+    free(client->stale);
+    client->stale = NULL;
     for (uint16_t id; (id = mqw_session_each_received(client->session, 0));)
         (void)mqw_session_release(client->session, id);
     int result = mqw__durable_received_none(client);
@@ -332,5 +374,6 @@ void mqw__delivery_free(mqw_client *client)
     mqw__ring_free(&client->acks[0]);
     mqw__ring_free(&client->acks[1]);
     mqw__ring_free(&client->comps);
+    free(client->stale);
     mqw_packet_free(client->arriving, mqw__client_allocator());
 }

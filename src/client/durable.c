@@ -210,5 +210,5 @@ int mqw__durable_open(mqw_client *client)
     int result =
         mqw_store_read(client->store, (mqw_bytes){client->prefix, client->prefix_len}, on_record, client);
     count_promises(client);
-    return result;
+    return result ? result : mqw__delivery_doubt(client);
 }

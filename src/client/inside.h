@@ -85,6 +85,7 @@ struct mqw_client {
     mqw__exchange *exchange;   /**< Of authentication; NULL until the first. */
     mqw__ring acks[2];    /**< PUBACK and PUBREC that are owed (mqw__ack_due), in order (MQTT-4.6.0-2, -3). */
     mqw__ring comps;      /**< PUBCOMP that waits for a commit (mqw__comp_due). */
+    uint8_t *stale;       /**< A bit for each QoS 2 identifier that may be of a session before; NULL: none. */
     mqw_packet *arriving; /**< PUBLISH whose payload comes in pieces; NULL: none. */
     mqw_token arriving_token;
 
@@ -256,6 +257,9 @@ void mqw__delivery_piece(mqw_client *client, const mqw_piece *piece);
 void mqw__delivery_release(mqw_client *client, const mqw_ack *pubrel);
 void mqw__delivery_lost(mqw_client *client);
 void mqw__delivery_opened(mqw_client *client, bool present);
+/** The session of the server may not be the one in which the identifiers in the inbox were taken: a PUBLISH
+ * that does not say DUP is new then (MQTT-3.3.1-1). 0 or MQW_E_NO_MEMORY. */
+int mqw__delivery_doubt(mqw_client *client);
 /** What was committed may be acknowledged. */
 void mqw__delivery_committed(mqw_client *client);
 void mqw__delivery_init(mqw_client *client);

@@ -353,6 +353,30 @@ static void a_new_client_does_not_hear_it_again(void **state)
     without_disk();
 }
 
+// Between CONNACK without a session and the commit of what follows from it lies a moment in which a process
+// can die: the next one finds identifiers of a session that is gone. v5:MQTT-3.3.1-1: what is sent again says
+// so.
+static void identifiers_of_a_session_before(void **state)
+{
+    (void)state;
+    with_disk();
+    open_durable("CONNACK reason=0x00");
+    server_says("PUBLISH topic=\"t\" payload=\"b\" qos=2 packet_id=2");
+    commits(0);
+    dies();
+    assert_int_equal(records('i'), 1);
+    open_durable("CONNACK session_present");
+    server_says("PUBLISH topic=\"t\" payload=\"c\" qos=2 packet_id=2");
+    hears("- message t c");
+    commits(0);
+    hears("PUBREC packet_id=2");
+    server_says("PUBLISH topic=\"t\" payload=\"c\" qos=2 packet_id=2");
+    commits(0);
+    hears("PUBREC packet_id=2"); // now it is one of this session
+    dies();
+    without_disk();
+}
+
 static mqw_token last;
 
 static void hold(mqw_client *client, const mqw_publish *publish, mqw_token token, void *ctx)
@@ -416,6 +440,7 @@ int main(void)
         cmocka_unit_test(records_that_make_no_sense),
         cmocka_unit_test(what_is_received_is_on_disk_before_it_is_acknowledged),
         cmocka_unit_test(a_new_client_does_not_hear_it_again),
+        cmocka_unit_test(identifiers_of_a_session_before),
         cmocka_unit_test(not_taken_is_not_kept),
         cmocka_unit_test(closing_waits_for_commits),
     };
