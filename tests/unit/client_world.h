@@ -11,6 +11,9 @@
 
 enum { WIRES = 32, WALL = 1000000 };
 
+// What a client adds to its CONNECT of 5.0.
+#define ADDED " topic_alias_maximum=16 maximum_packet_size=67108864"
+
 typedef struct wire {
     mqw_conn *client, *server;
     bool announced, closing, cut, dead;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Each allocation fails once, and once with all behind it: a call is refused or the connection is lost and comes
-// back; what was accepted ends once, nothing leaks, nothing hangs.
+// Each allocation fails once, and once with all behind it: a call is refused or the connection is lost and
+// comes back; what was accepted ends once, nothing leaks, nothing hangs.
 #include <mqwire/client.h>
 
 #include "unit/client_world.h"

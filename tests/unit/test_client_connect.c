@@ -11,8 +11,7 @@ static void without_options(void **state)
 {
     (void)state;
     start(NULL);
-    hears(
-        "CONNECT version=5 client_id=\"\" keep_alive=60 clean_start topic_alias_maximum=16 maximum_packet_size=67108864");
+    hears("CONNECT version=5 client_id=\"\" keep_alive=60 clean_start" ADDED);
     server_says("CONNACK reason=0x00 assigned_client_id=\"made\"");
     mqw_client_facts facts = {.size = sizeof facts};
     assert_int_equal(mqw_client_facts_of(w.client, &facts), 0);
@@ -32,8 +31,7 @@ static void the_assigned_identifier_is_used_again(void **state)
     heard[0] = '\0';
     cut();
     passes(2000);
-    hears(
-        "CONNECT version=5 client_id=\"made\" keep_alive=60 clean_start topic_alias_maximum=16 maximum_packet_size=67108864");
+    hears("CONNECT version=5 client_id=\"made\" keep_alive=60 clean_start" ADDED);
     finish();
 }
 
@@ -44,14 +42,12 @@ static void the_session_is_resumed(void **state)
     cut();
     heard[0] = '\0';
     passes(2000);
-    hears(
-        "CONNECT version=5 client_id=\"c\" session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864");
+    hears("CONNECT version=5 client_id=\"c\" session_expiry=1000" ADDED);
     server_says("CONNACK session_present session_expiry=0"); // it will not outlive this connection
     cut();
     heard[0] = '\0';
     passes(2000);
-    hears(
-        "CONNECT version=5 client_id=\"c\" clean_start session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864");
+    hears("CONNECT version=5 client_id=\"c\" clean_start session_expiry=1000" ADDED);
     finish();
 }
 
@@ -74,12 +70,12 @@ static void connect_may_be_changed_each_time(void **state)
     options.handlers.on_connect = change_password;
     start(&options);
     hears(
-        "CONNECT version=5 client_id=\"c\" clean_start username=\"u\" password=\"secret 1\" session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864");
+        "CONNECT version=5 client_id=\"c\" clean_start username=\"u\" password=\"secret 1\" session_expiry=1000" ADDED);
     cut();
     passes(2000);
     hears(
         "- lost -14 0x00 connection reset by peer; 1 at localhost, again in 818\n"
-        "CONNECT version=5 client_id=\"c\" clean_start username=\"u\" password=\"secret 2\" session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864");
+        "CONNECT version=5 client_id=\"c\" clean_start username=\"u\" password=\"secret 2\" session_expiry=1000" ADDED);
     finish();
 }
 
@@ -91,7 +87,7 @@ static void user_and_password_of_the_address(void **state)
     start(&options);
     assert_string_equal(w.addresses[0], "mqtt://host:1234");
     hears(
-        "CONNECT version=5 client_id=\"c\" clean_start username=\"me\" password=\"pass word\" session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864");
+        "CONNECT version=5 client_id=\"c\" clean_start username=\"me\" password=\"pass word\" session_expiry=1000" ADDED);
     finish();
 }
 
@@ -278,16 +274,14 @@ static void reconnecting_at_once(void **state)
     mqw_client_reconnect(w.client);
     hears("");
     settle();
-    hears(
-        "- lost -10 0x00 the program wants a new connection; 1 at localhost, again in 0\n"
-        "CONNECT version=5 client_id=\"c\" session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864");
+    hears("- lost -10 0x00 the program wants a new connection; 1 at localhost, again in 0\n"
+          "CONNECT version=5 client_id=\"c\" session_expiry=1000" ADDED);
     server_says("CONNACK session_present");
     cut();
     heard[0] = '\0';
     mqw_client_reconnect(w.client); // does not wait for its time
     settle();
-    hears(
-        "CONNECT version=5 client_id=\"c\" session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864");
+    hears("CONNECT version=5 client_id=\"c\" session_expiry=1000" ADDED);
     finish();
 }
 

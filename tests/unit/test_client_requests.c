@@ -85,10 +85,9 @@ static void an_answer_that_does_not_fit(void **state)
         "DISCONNECT reason=0x82");
     passes(2000);
     server_says("CONNACK session_present");
-    hears(
-        "CONNECT version=5 client_id=\"c\" session_expiry=1000 topic_alias_maximum=16 maximum_packet_size=67108864\n"
-        "- open, present\n"
-        "SUBSCRIBE packet_id=2 filter=\"a\":1"); // asked again
+    hears("CONNECT version=5 client_id=\"c\" session_expiry=1000" ADDED "\n"
+          "- open, present\n"
+          "SUBSCRIBE packet_id=2 filter=\"a\":1"); // asked again
     server_says("UNSUBACK packet_id=2 reasons=0x00");
     hears(
         "- lost -2 0x00 the server's answer does not fit what it was asked (MQTT-3.8.4-6); 1 at localhost, again in 1534\n"
