@@ -27,6 +27,17 @@ static int listen_with_tls(mqw_server **server, uv_loop_t *loop, mqw_tls *tls, c
     return mqw_server_listen(server, loop, "mqtts://127.0.0.1:0", &options, NULL, NULL);
 }
 
+// Who has come, through what. Before that nothing is known: the handshake is over when `connected` is heard.
+static void on_connected(mqw_conn *conn, void *ctx)
+{
+    mqw_stream_facts facts = {.size = sizeof facts};
+    (void)ctx;
+    mqw_stream_facts_of(mqw_conn_stream(conn), &facts);
+    printf("%s: %s %s, certificate \"%s\"\n", facts.peer, facts.tls_version, facts.tls_cipher,
+           facts.tls_subject);
+    CHECK(facts.tls_version[0] && facts.tls_cipher[0] && strcmp(facts.tls_sni, "localhost") == 0);
+}
+
 // After the files have changed. Connections that are there go on.
 static void renew(mqw_tls *tls)
 {
@@ -113,7 +124,7 @@ static visit come(uv_loop_t *loop, const host *other, mqw_tls *tls, const char *
 static void with_certificates(uv_loop_t *loop, const char *certificate, const char *key)
 {
     host other = {.echoes = false};
-    const mqw_handlers handlers = {.packet = host_packet, .close = host_gone};
+    const mqw_handlers handlers = {.connected = on_connected, .packet = host_packet, .close = host_gone};
     mqw_conn_options conn = {.answers = MQW_ANSWER_PINGRESP, .handlers = &handlers, .handlers_ctx = &other};
     make_certificate(certificate, key, "first");
     mqw_tls *tls = server_tls(certificate, key), *knows = trusting(certificate);

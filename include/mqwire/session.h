@@ -118,8 +118,9 @@ MQW_API uint64_t mqw_session_expiry(const mqw_session *session);
 /** The connection is gone: everything that was sent and not answered has to be sent again. Identifiers of
  * mqw_session_take_id stay taken until they are given back. */
 MQW_API void mqw_session_lost(mqw_session *session);
-/** Promises in all; and those that were published or released on some connection and not answered. */
+/** Promises in all. */
 MQW_API uint32_t mqw_session_promises(const mqw_session *session);
+/** Promises that were published or released on some connection and not answered. */
 MQW_API uint32_t mqw_session_inflight(const mqw_session *session);
 /** The promises in their order: the one after `after`; NULL: the first one. */
 MQW_API mqw_promise *mqw_session_each(const mqw_session *session, const mqw_promise *after);
