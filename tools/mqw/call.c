@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "plain.h"
 #include "secret.h"
 #include "tool.h"
 
@@ -33,7 +34,7 @@ void call_say(tool_call *call, const char *format, ...)
     bool colours = paint_wanted(call->settings->colour, stderr);
     va_start(arguments, format);
     fprintf(stderr, "%smqw:%s ", paint_code(colours, PAINT_BAD), paint_code(colours, PAINT_PLAIN));
-    vfprintf(stderr, format, arguments);
+    plain_vprint(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
 }

@@ -310,9 +310,14 @@ static json_t *json_message(const tool_message *message)
     return object;
 }
 
-static int put_json(const char *bytes, size_t len, void *out)
+static void put_bytes(void *out, const void *bytes, size_t len)
 {
     outlet_put(out, bytes, len);
+}
+
+static int put_json(const char *bytes, size_t len, void *out)
+{
+    plain_json((mqw_text){bytes, len}, put_bytes, out);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "help.h"
 #include "nearest.h"
 #include "paint.h"
+#include "plain.h"
 #include "tool.h"
 
 static const char console_more[] =
@@ -95,7 +96,7 @@ void tool_complain(const char *format, ...)
     bool colours = paint_wanted(PAINT_AUTO, stderr);
     va_start(arguments, format);
     fprintf(stderr, "%smqw:%s ", paint_code(colours, PAINT_BAD), paint_code(colours, PAINT_PLAIN));
-    vfprintf(stderr, format, arguments);
+    plain_vprint(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
 }

@@ -64,7 +64,7 @@ static bool make_room(tool_outlet *outlet, size_t len)
     return true;
 }
 
-void outlet_put(tool_outlet *outlet, const void *bytes, size_t len)
+static void append(tool_outlet *outlet, const void *bytes, size_t len)
 {
     if (len == 0 || outlet->error || !make_room(outlet, len))
         return;
@@ -72,31 +72,23 @@ void outlet_put(tool_outlet *outlet, const void *bytes, size_t len)
     outlet->last += len;
 }
 
-// Bytes that are one control character: 0 none, 2 one of U+0080 to U+009F.
-static size_t control_at(mqw_text text, size_t at)
+static void put_bytes(void *outlet, const void *bytes, size_t len)
 {
-    unsigned char c = (unsigned char)text.data[at];
-    if (c == 0xC2 && at + 1 < text.len && ((unsigned char)text.data[at + 1] & 0xE0) == 0x80)
-        return 2;
-    return (c < ' ' && c != '\n' && c != '\t') || c == 0x7F ? 1 : 0;
+    append(outlet, bytes, len);
 }
 
 void outlet_peer(tool_outlet *outlet, mqw_text text)
 {
-    size_t from = 0;
-    for (size_t at = 0; outlet->terminal && at < text.len; at++) {
-        char shown[16];
-        size_t len = control_at(text, at);
-        if (len == 0)
-            continue;
-        outlet_put(outlet, text.data + from, at - from);
-        at += len - 1;
-        outlet_put(outlet, shown,
-                   (size_t)snprintf(shown, sizeof(shown), "\\x%02X", (unsigned char)text.data[at]));
-        from = at + 1;
-    }
-    if (from < text.len)
-        outlet_put(outlet, text.data + from, text.len - from);
+    if (outlet->terminal)
+        plain_text(&outlet->plain, text, true, put_bytes, outlet);
+    else
+        append(outlet, text.data, text.len);
+}
+
+void outlet_put(tool_outlet *outlet, const void *bytes, size_t len)
+{
+    plain_end(&outlet->plain, put_bytes, outlet);
+    append(outlet, bytes, len);
 }
 
 void outlet_fill(tool_outlet *outlet, char c, size_t count)

@@ -8,12 +8,15 @@
 
 #include <mqwire/packet.h>
 
+#include "plain.h"
+
 typedef struct tool_outlet {
     uv_poll_t poll;
     bool polled; // else a file, which always takes all
     bool open;
-    bool waiting;  // the reader has to take something first
-    bool terminal; // which what strangers have written could upset
+    bool waiting;     // the reader has to take something first
+    bool terminal;    // which what strangers have written could upset
+    tool_plain plain; // of the text that is being put
     int fd;
     int error; // errno; then everything is dropped
     char *data;
@@ -28,7 +31,7 @@ typedef struct tool_outlet {
 // Handlers and ctx must be set.
 void outlet_open(tool_outlet *outlet, uv_loop_t *loop, int fd);
 void outlet_put(tool_outlet *outlet, const void *bytes, size_t len);
-// What a stranger has written: a terminal gets its control characters as \x1B.
+// A piece of what a stranger has written: a terminal gets what is no printable UTF-8 as \x1B.
 void outlet_peer(tool_outlet *outlet, mqw_text text);
 void outlet_fill(tool_outlet *outlet, char c, size_t count);
 // Writes what can be written now. True: nothing waits.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "plain.h"
 #include "token.h"
 
 void show_init(tool_show *show, const tool_settings *settings, FILE *out)
@@ -258,7 +259,9 @@ void show_event(tool_show *show, unsigned peer, tool_paint paint, const char *ev
     } else {
         print_time(show);
         print_peer(show, peer);
-        fprintf(show->out, "%s# %s%s\n", code(show, paint), text, code(show, PAINT_PLAIN));
+        fprintf(show->out, "%s# ", code(show, paint));
+        plain_print(show->out, "%s", text);
+        fprintf(show->out, "%s\n", code(show, PAINT_PLAIN));
     }
     end(show);
 }

@@ -62,6 +62,17 @@ static bool add_topic(tool_target *target, const char *topic)
     return true; // NOLINT(clang-analyzer-unix.Malloc): the list has the copy
 }
 
+// Whether the path begins within a password, so that what is in front of it is no port.
+static bool is_login_cut(const char *address, const char *path)
+{
+    const char *host = strstr(address, "://") + 3;
+    const char *colon = memchr(host, ':', (size_t)(path - host));
+    if (strchr(path, '@') == NULL || colon == NULL || *host == '[' ||
+        memchr(host, '@', (size_t)(path - host)))
+        return false;
+    return colon + 1 + strspn(colon + 1, "0123456789") < path;
+}
+
 static bool add_url(tool_target *target, const tool_settings *settings, const char *url)
 {
     char address[ADDRESS_MAX];
@@ -72,6 +83,10 @@ static bool add_url(tool_target *target, const tool_settings *settings, const ch
         return false;
     }
     char *path = has_topic(address) ? strchr(strstr(address, "://") + 3, '/') : NULL;
+    if (path && is_login_cut(address, path)) {
+        tool_complain("a / within a user name or password of an address is written %%2F");
+        return false;
+    }
     if (path) {
         *path = '\0';
         if (!add_topic(target, path + 1))
@@ -149,17 +164,27 @@ void target_free(tool_target *target)
     *target = (tool_target){NULL, {NULL, 0}};
 }
 
+// One address of a list, without its user name and password. Returns how long it was.
+static size_t show_one(const char *address, char *room, size_t cap)
+{
+    size_t len = 0, scheme, skip;
+    while (address[len] && !(len > 0 && is_separator(address + len)))
+        len++;
+    const char *start = strstr(address, "://");
+    scheme = skip = start && start < address + len ? (size_t)(start + 3 - address) : 0;
+    for (size_t i = scheme; scheme && i < len && address[i] != '/'; i++)
+        skip = address[i] == '@' ? i + 1 : skip;
+    snprintf(room, cap, "%.*s%.*s", (int)scheme, address, (int)(len - skip), address + skip);
+    return len;
+}
+
 const char *target_show(const char *address, char room[TARGET_SHOWN])
 {
-    const char *start = strstr(address, "://");
-    const char *host = start ? start + 3 : address;
-    size_t authority = strcspn(host, "/");
-    const char *at = NULL;
-    for (size_t i = 0; start && i < authority; i++)
-        at = host[i] == '@' ? host + i : at;
-    if (at)
-        snprintf(room, TARGET_SHOWN, "%.*s%s", (int)(host - address), address, at + 1);
-    else
-        snprintf(room, TARGET_SHOWN, "%s", address);
+    size_t used = 0;
+    room[0] = '\0';
+    while (*address && used + 1 < TARGET_SHOWN) {
+        address += show_one(address, room + used, TARGET_SHOWN - used);
+        used += strlen(room + used);
+    }
     return room;
 }
