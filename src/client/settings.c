@@ -139,6 +139,8 @@ static int read_hello(mqw_client *client, const mqw_connect *connect)
     packet.connect.keep_alive = KEEP_ALIVE;
     if (connect)
         packet.connect = *connect;
+    if (packet.connect.version && packet.connect.version < MQW_5_0) // properties are left out
+        packet.connect.props.has = packet.connect.will.props.has = 0;
     if (packet.connect.unsupported || !is_sound(&packet))
         return MQW_E_MISUSE;
     client->hello = mqw_packet_copy(&packet, mqw__client_allocator());

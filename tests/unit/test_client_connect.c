@@ -169,6 +169,20 @@ static void a_version_can_be_fixed(void **state)
     assert_true(w.gone);
 }
 
+static void older_versions_leave_properties_out(void **state)
+{
+    (void)state;
+    mqw_connect old = {
+        .version = 4, .client_id = MQW_TEXT("c"), .has_will = true, .will = {.topic = MQW_TEXT("w")}};
+    mqw_set(&old.props, session_expiry, 1000);
+    mqw_set(&old.will.props, will_delay, 5);
+    mqw_client_options options = usual();
+    options.connect = &old;
+    start(&options);
+    hears("CONNECT version=4 client_id=\"c\" will.topic=\"w\" will.payload=\"\"");
+    finish();
+}
+
 // ---- failures ----
 
 static void it_tries_again(void **state)
@@ -470,6 +484,7 @@ int main(void)
         cmocka_unit_test(the_version_falls_back),
         cmocka_unit_test(a_refused_login_is_no_matter_of_versions),
         cmocka_unit_test(a_version_can_be_fixed),
+        cmocka_unit_test(older_versions_leave_properties_out),
         cmocka_unit_test(it_tries_again),
         cmocka_unit_test(no_connack_in_time),
         cmocka_unit_test(reasons_of_disconnect_are_told),
