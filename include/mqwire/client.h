@@ -14,10 +14,9 @@
  * UNSUBSCRIBE leave before messages that wait.
  *
  * When a server has lost the session (section 4.1; session_present is false), no message is lost with it:
- * what was sent and not answered is sent again as new, with new identifiers and without DUP, in the same
- * order; QoS 2 messages whose PUBREC came are over; subscriptions are restored. So QoS 2 is exactly once as
- * long as the server keeps the session: in 5.0 set session_expiry in options.connect, before it do not ask
- * for a clean session.
+ * what was sent and not answered is sent again as new, without DUP, in the same order; QoS 2 messages whose
+ * PUBREC came are over; subscriptions are restored. So QoS 2 is exactly once as long as the server keeps the
+ * session: in 5.0 set session_expiry in options.connect, before it do not ask for a clean session.
  */
 #ifndef MQWIRE_CLIENT_H
 #define MQWIRE_CLIENT_H

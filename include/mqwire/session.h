@@ -118,6 +118,10 @@ MQW_API uint64_t mqw_session_expiry(const mqw_session *session);
 /** The connection is gone: everything that was sent and not answered has to be sent again. Identifiers of
  * mqw_session_take_id stay taken until they are given back. */
 MQW_API void mqw_session_lost(mqw_session *session);
+/** The peer has lost the session, and what was published on older connections is to be sent again as new: it
+ * waits, without DUP, with its identifier and in its order, and may expire as before. What is released is not
+ * changed; drop it, for the peer has had it. */
+MQW_API void mqw_session_renew(mqw_session *session);
 /** Promises in all. */
 MQW_API uint32_t mqw_session_promises(const mqw_session *session);
 /** Promises that were published or released on some connection and not answered. */

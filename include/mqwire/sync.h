@@ -3,7 +3,8 @@
  * @file sync.h
  * The client for simple programs without a loop of their own: each call runs a loop inside until it is done
  * or its time is up. No hidden thread: pings and reconnecting happen inside calls, so call mqw_sync_next
- * often enough. One thread at a time.
+ * often enough. One thread at a time. Inside a callback of the client inside, calls that run the loop are
+ * MQW_E_MISUSE; it is there that mqw_client_publish and the others are for.
  */
 #ifndef MQWIRE_SYNC_H
 #define MQWIRE_SYNC_H

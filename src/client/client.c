@@ -250,6 +250,7 @@ static void set_alarm(mqw_client *client, uint64_t requests)
 
 void mqw__client_turn(mqw_client *client)
 {
+    bool parting = client->phase == MQW__PARTING; // then all that was posted before has run
     client->wake_at = UINT64_MAX;
     mend(client);
     mqw__requests_tell(client);
@@ -258,7 +259,7 @@ void mqw__client_turn(mqw_client *client)
     uint64_t requests = mqw__requests_due(client);
     go_on(client);
     leave(client);
-    if (!finish(client))
+    if (!parting || !finish(client))
         set_alarm(client, requests);
 }
 

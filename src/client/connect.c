@@ -41,7 +41,7 @@ void mqw__client_fail(mqw_client *client, int result, const char *words)
 {
     mqw_conn *conn = client->conn;
     mqw__loss loss = {.ending = {.result = result}, .words = words ? words : words_of(result)};
-    if (!conn)
+    if (!conn || client->store_failed) // the next turn gives up
         return;
     if (result == MQW_E_TIMEOUT || result == MQW_E_STREAM || mqw_conn_version(conn) < MQW_5_0) {
         client->world.abort(client->world.self, conn);

@@ -89,10 +89,11 @@ static void flush(mqw_client *client, int kind)
     bound(client);
 }
 
-// With a store what the handler has put into it, and the identifier that is taken, are on disk first.
-static int acknowledge(mqw_client *client, int kind, mqw__ack_due *due, uint8_t reason)
+// With a store what the handler has put into it, and the identifier that is taken, are on disk first. One
+// that came again was kept when it was acknowledged, or waits for that.
+static int acknowledge(mqw_client *client, int kind, mqw__ack_due *due, uint8_t reason, bool again)
 {
-    bool taken = client->store && kind == 1 && reason < 0x80;
+    bool taken = client->store && kind == 1 && reason < 0x80 && !again;
     int result = taken ? mqw__durable_received(client, due->packet_id, true) : 0;
     if (result < 0)
         return result;
@@ -130,7 +131,7 @@ int mqw_client_ack(mqw_client *client, mqw_token token, uint8_t reason)
         due->state |= ACKED;
         due->reason = reason; // it waits for the last piece
     } else {
-        result = acknowledge(client, kind, due, reason);
+        result = acknowledge(client, kind, due, reason, false);
     }
     client->unacknowledged -= result == 0;
     return result;
@@ -200,7 +201,7 @@ static void had(mqw_client *client, int kind, uint32_t number, bool again)
         flush(client, kind);
         return;
     }
-    int result = acknowledge(client, kind, due, due->reason);
+    int result = acknowledge(client, kind, due, due->reason, again);
     if (result < 0)
         mqw__client_fail(client, result, NULL);
 }

@@ -48,10 +48,20 @@ void mqw__durable_wanted(mqw_client *client)
     mqw__client_wake(client, 0);
 }
 
+// A store that has failed cannot hold promises: the client gives up.
+static void fail(mqw_client *client, int result)
+{
+    client->store_failed = result;
+    mqw__client_wake(client, 0);
+}
+
+// What came of a change.
 static int put(mqw_client *client, int result)
 {
     if (result >= 0)
         mqw__durable_wanted(client);
+    else if (result == MQW_E_STREAM)
+        fail(client, result);
     return result;
 }
 
@@ -102,19 +112,12 @@ int mqw__durable_received_none(mqw_client *client)
 
 // --- committing ---
 
-// A store that has failed cannot hold promises: the client gives up.
-static void fail(mqw_client *client, int result)
-{
-    client->store_failed = result;
-    mqw__client_wake(client, 0);
-}
-
 static void on_commit(mqw_store *store, int result, void *ctx)
 {
     mqw_client *client = ctx;
     (void)store;
     client->commits--;
-    client->committed++;
+    client->committed += result >= 0;
     if (result < 0)
         fail(client, result);
     mqw__client_wake(client, 0);
@@ -151,13 +154,13 @@ static int restore_promise(mqw_client *client, mqw_bytes number, mqw_bytes value
     int result = mqw__message_from(&message, (mqw_bytes){value.data + HEAD, value.len - HEAD});
     if (result < 0)
         return result;
+    bool fits = message->qos == was.qos && (message->size > 0 || was.stage == MQW_RELEASED);
     message->expires = was.expires;
     message->stored_id = was.packet_id;
     message->stored_stage = was.stage;
-    message->qos = was.qos;
     message->told = true;
     was.message = message;
-    result = mqw_session_restore(client->session, &was);
+    result = fits ? mqw_session_restore(client->session, &was) : MQW_E_STREAM;
     if (result == 0)
         return 0;
     mqw__message_free(message);

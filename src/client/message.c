@@ -69,6 +69,7 @@ int mqw__message_from(mqw__message **out, mqw_bytes wire)
     if (wire.len > 0)
         memcpy((*out)->wire, wire.data, wire.len);
     (*out)->size = (uint32_t)wire.len;
+    (*out)->qos = wire.len > 0 ? packet.publish.qos : 2;
     return 0;
 }
 

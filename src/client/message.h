@@ -48,8 +48,8 @@ typedef struct mqw__fresh {
 /** A copy of *publish that waits from `wall` on. 0 with *out, MQW_E_MISUSE, MQW_E_TOO_LARGE or
  * MQW_E_NO_MEMORY. */
 int mqw__message_new(mqw__message **out, const mqw_publish *publish, uint64_t wall);
-/** One whose PUBLISH is in wire form already, or (empty) is not needed any more. 0 with *out, MQW_E_STREAM
- * (it is none) or MQW_E_NO_MEMORY. */
+/** One whose PUBLISH is in wire form already, or (empty: QoS 2) is not needed any more. 0 with *out,
+ * MQW_E_STREAM (it is none) or MQW_E_NO_MEMORY. */
 int mqw__message_from(mqw__message **out, mqw_bytes wire);
 /** Frees it; its source is released. */
 void mqw__message_free(mqw__message *message);

@@ -387,29 +387,20 @@ void mqw__outgoing_answered(mqw_client *client, const mqw_packet *packet)
 
 // --- connections ---
 
-// The server has lost the session (MQTT-3.2.2-5): what it may have is sent as new, in the same order; QoS 2
-// that it has taken is over.
+// The server has lost the session (MQTT-3.2.2-5): what it may have is sent as new, in the same order and
+// under its record in the store; QoS 2 that it has taken is over.
 static void begin_anew(mqw_client *client)
 {
-    mqw__messages again = {NULL, NULL};
-    for (mqw_promise *promise; (promise = mqw_session_each(client->session, NULL));) {
+    client->unsent = (mqw__messages){NULL, NULL};
+    mqw_session_renew(client->session);
+    for (mqw_promise *promise = mqw_session_each(client->session, NULL), *next; promise; promise = next) {
         mqw__message *message = promise->message;
-        if (promise->stage == MQW_RELEASED) {
+        next = mqw_session_each(client->session, promise);
+        message->in_queue = promise->stage == MQW_WAITING;
+        if (message->in_queue)
+            mqw__messages_add(&client->unsent, message);
+        else
             mqw__backlog_doom(client, message, message->reason);
-            continue;
-        }
-        (void)mqw__durable_forget(client, promise->sequence);
-        (void)mqw_session_drop(client->session, promise);
-        mqw__backlog_remove(client, message);
-        message->promise = NULL;
-        mqw__messages_add(&again, message);
-    }
-    for (mqw__message *message; (message = again.first);) {
-        mqw__messages_remove(&again, message);
-        mqw__backlog_add(client, message);
-        int result = mqw__outgoing_promise(client, message);
-        if (result < 0)
-            mqw__backlog_doom(client, message, result);
     }
 }
 

@@ -38,6 +38,7 @@ struct mqw_sync {
     uint32_t first, count;
     waiting present; // what mqw_sync_next has given
     bool opened;
+    bool running;   // a call is under way
     bool late;      // time is up
     bool parting;   // the program closes
     bool lost;      // … and something was
@@ -135,11 +136,18 @@ static void on_interruption(uv_async_t *async)
 static void begin(mqw_sync *sync, uint32_t timeout)
 {
     sync->why[0] = '\0';
+    sync->running = true;
     sync->late = false;
     uv_update_time(&sync->loop);
     uv_timer_start(&sync->timer, on_time, timeout ? timeout : DEFAULT_TIMEOUT, 0);
     if (sync->client && sync->count < ROOM)
         mqw_client_resume(sync->client);
+}
+
+// Whether a call may begin: a loop does not run inside itself.
+static bool is_free(const mqw_sync *sync)
+{
+    return sync && !sync->running;
 }
 
 static bool goes_on(const mqw_sync *sync)
@@ -164,6 +172,7 @@ static int end(mqw_sync *sync, int result)
         snprintf(sync->why, sizeof sync->why, "%s", words);
     if (sync->client)
         mqw_client_pause(sync->client);
+    sync->running = false;
     return result;
 }
 
@@ -285,6 +294,8 @@ int mqw_sync_close(mqw_sync *sync, uint32_t timeout)
 {
     if (!sync)
         return 0;
+    if (sync->running)
+        return MQW_E_MISUSE;
     timeout = timeout ? timeout : DEFAULT_TIMEOUT;
     // What is queued may leave until the last moment, but for the time that closing itself needs.
     mqw_client_goodbye goodbye = {.size = sizeof goodbye,
@@ -323,7 +334,7 @@ static int await(mqw_sync *sync, request *one, int made)
 int mqw_sync_publish(mqw_sync *sync, const mqw_publish *publish, uint32_t timeout)
 {
     int result = 0;
-    if (!sync)
+    if (!is_free(sync))
         return MQW_E_MISUSE;
     request *one = begin_request(sync, timeout, &result);
     return one ? await(sync, one, mqw_client_publish(sync->client, publish, on_done, one))
@@ -333,7 +344,7 @@ int mqw_sync_publish(mqw_sync *sync, const mqw_publish *publish, uint32_t timeou
 int mqw_sync_subscribe(mqw_sync *sync, const char *filter, uint8_t qos, uint32_t timeout)
 {
     int result = 0;
-    if (!sync || !filter)
+    if (!is_free(sync) || !filter)
         return MQW_E_MISUSE;
     mqw_filter item = {.filter = {filter, strlen(filter)}, .qos = qos};
     request *one = begin_request(sync, timeout, &result);
@@ -344,7 +355,7 @@ int mqw_sync_subscribe(mqw_sync *sync, const char *filter, uint8_t qos, uint32_t
 int mqw_sync_unsubscribe(mqw_sync *sync, const char *filter, uint32_t timeout)
 {
     int result = 0;
-    if (!sync || !filter)
+    if (!is_free(sync) || !filter)
         return MQW_E_MISUSE;
     mqw_text item = {filter, strlen(filter)};
     request *one = begin_request(sync, timeout, &result);
@@ -365,7 +376,7 @@ static void look(mqw_sync *sync)
 
 int mqw_sync_next(mqw_sync *sync, const mqw_publish **out, uint32_t timeout)
 {
-    if (!sync || !out)
+    if (!is_free(sync) || !out)
         return MQW_E_MISUSE;
     *out = NULL;
     acknowledge(sync);

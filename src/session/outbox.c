@@ -121,6 +121,18 @@ void mqw_session_lost(mqw_session *session)
     session->on_wire = session->counted = 0;
 }
 
+void mqw_session_renew(mqw_session *session)
+{
+    for (mqw__entry *entry = session->order.head; entry; entry = entry->links[MQW__ORDER].next) {
+        if (entry->promise.stage != MQW_PUBLISHED || entry->promise.sent)
+            continue;
+        entry->promise.stage = MQW_WAITING;
+        session->published--;
+        if (expires(entry))
+            mqw__expiry_enter(&session->expiring, entry);
+    }
+}
+
 /* ---- what is answered ---- */
 
 static int end(mqw_session *session, mqw__entry *entry, mqw_promise *over)

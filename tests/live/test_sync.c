@@ -550,6 +550,36 @@ static void the_client_inside_is_there_for_more(void **state)
     scripted_stop(&server);
 }
 
+static void on_routed_again(mqw_client *client, const mqw_publish *publish, mqw_token token, void *ctx)
+{
+    mqw_sync *sync = *(mqw_sync **)ctx;
+    const mqw_publish *none = NULL;
+    assert_int_equal(mqw_sync_publish(sync, publish, LONG), MQW_E_MISUSE);
+    assert_int_equal(mqw_sync_subscribe(sync, "a", 0, LONG), MQW_E_MISUSE);
+    assert_int_equal(mqw_sync_unsubscribe(sync, "a", LONG), MQW_E_MISUSE);
+    assert_int_equal(mqw_sync_next(sync, &none, LONG), MQW_E_MISUSE);
+    assert_int_equal(mqw_sync_close(sync, LONG), MQW_E_MISUSE);
+    assert_int_equal(mqw_client_ack(client, token, 0), 0);
+    *(mqw_sync **)ctx = NULL;
+}
+
+static void calls_inside_calls_are_misuse(void **state)
+{
+    scripted server = {.act = echoes};
+    (void)state;
+    scripted_start(&server);
+    mqw_sync *sync = open_at(server.address, NULL), *inside = sync;
+    mqw_publish publish = message("r/x", "b", 1);
+    assert_int_equal(mqw_client_route(mqw_sync_client(sync), "r/#", on_routed_again, &inside), 0);
+    assert_int_equal(mqw_sync_publish(sync, &publish, LONG), 0);
+    const mqw_publish *none;
+    for (int i = 0; i < 500 && inside; i++)
+        assert_int_equal(mqw_sync_next(sync, &none, 10), 0);
+    assert_null(inside);
+    assert_int_equal(mqw_sync_close(sync, LONG), 0);
+    scripted_stop(&server);
+}
+
 // --- mosquitto ---
 
 static pid_t broker;
@@ -682,6 +712,7 @@ int main(void)
         cmocka_unit_test_teardown(a_signal_may_end_a_call, none_are_left),
         cmocka_unit_test_teardown(a_program_may_think, none_are_left),
         cmocka_unit_test_teardown(the_client_inside_is_there_for_more, none_are_left),
+        cmocka_unit_test_teardown(calls_inside_calls_are_misuse, none_are_left),
         cmocka_unit_test_teardown(with_mosquitto, none_are_left),
         cmocka_unit_test_teardown(requests_through_mosquitto, none_are_left),
     };

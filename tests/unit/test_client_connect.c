@@ -203,6 +203,36 @@ static void it_tries_again(void **state)
     assert_true(w.gone);
 }
 
+static void run_at_last(mqw_client *client, void *ctx)
+{
+    (void)client;
+    (void)ctx;
+    note("- posted");
+}
+
+static void post_when_lost(mqw_client *client, const mqw_client_failure *failure, void *ctx)
+{
+    on_lost(client, failure, ctx);
+    note("- post %d", mqw_client_post(client, run_at_last, NULL));
+}
+
+// What was accepted before it gave up is run.
+static void what_is_posted_before_the_end_is_run(void **state)
+{
+    (void)state;
+    mqw_client_options options = usual();
+    options.max_attempts = 1;
+    options.handlers.on_lost = post_when_lost;
+    assert_int_equal(start_quietly(&options), 0);
+    w.refuse = 1;
+    settle();
+    hears("- lost -14 0x00 stream failed; 1 at localhost, again in -1\n"
+          "- post 0\n"
+          "- posted\n"
+          "- close: stream failed");
+    assert_true(w.gone);
+}
+
 static void no_connack_in_time(void **state)
 {
     (void)state;
@@ -486,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_version_can_be_fixed),
         cmocka_unit_test(older_versions_leave_properties_out),
         cmocka_unit_test(it_tries_again),
+        cmocka_unit_test(what_is_posted_before_the_end_is_run),
         cmocka_unit_test(no_connack_in_time),
         cmocka_unit_test(reasons_of_disconnect_are_told),
         cmocka_unit_test(the_end_of_the_stream),

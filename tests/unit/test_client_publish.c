@@ -164,9 +164,39 @@ static void a_lost_session_begins_anew(void **state)
     server_says("CONNACK reason=0x00");
     hears("- open\n"
           "- done b 0\n"
-          "PUBLISH topic=\"t\" payload=\"a\" qos=1 packet_id=5\n"
-          "PUBLISH topic=\"t\" payload=\"c\" qos=2 packet_id=6\n"
-          "PUBLISH topic=\"t\" payload=\"d\" qos=1 packet_id=7");
+          "PUBLISH topic=\"t\" payload=\"a\" qos=1 packet_id=1\n"
+          "PUBLISH topic=\"t\" payload=\"c\" qos=2 packet_id=3\n"
+          "PUBLISH topic=\"t\" payload=\"d\" qos=1 packet_id=4");
+    finish();
+}
+
+// … and nothing overtakes what was published before it, QoS 0 neither.
+static void a_lost_session_keeps_the_order(void **state)
+{
+    (void)state;
+    open_usual();
+    publishes("a", 0);
+    publishes("b", 1);
+    publishes("c", 2);
+    settle();
+    server_says("PUBREC packet_id=2");
+    cut();
+    publishes("d", 1);
+    publishes("e", 0);
+    publishes("f", 2);
+    publishes("g", 0);
+    passes(5000);
+    heard[0] = '\0';
+    server_says("CONNACK reason=0x00");
+    hears("- open\n"
+          "- done c 0\n"
+          "PUBLISH topic=\"t\" payload=\"b\" qos=1 packet_id=1\n"
+          "PUBLISH topic=\"t\" payload=\"d\" qos=1 packet_id=3\n"
+          "PUBLISH topic=\"t\" payload=\"e\"\n"
+          "PUBLISH topic=\"t\" payload=\"f\" qos=2 packet_id=4\n"
+          "PUBLISH topic=\"t\" payload=\"g\"\n"
+          "- done e 0\n"
+          "- done g 0");
     finish();
 }
 
@@ -593,6 +623,7 @@ int main(void)
         cmocka_unit_test(a_wrong_answer_ends_the_connection),
         cmocka_unit_test(what_was_not_answered_is_sent_again),
         cmocka_unit_test(a_lost_session_begins_anew),
+        cmocka_unit_test(a_lost_session_keeps_the_order),
         cmocka_unit_test(what_waits_leaves_in_order),
         cmocka_unit_test(qos_0_does_not_wait_for_the_quota),
         cmocka_unit_test(full_is_refused),

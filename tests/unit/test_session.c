@@ -469,6 +469,34 @@ static void impossible_promises_are_not_restored(void **state)
     mqw_session_free(session);
 }
 
+// What was published is new again, under its identifier and in its place; it may expire again, and what is
+// released stays released.
+static void renewed_is_sent_as_new(void **state)
+{
+    (void)state;
+    mqw_session *session = session_new();
+    mqw_promise *first = mqw_session_promise(session, 1, 50, message(1));
+    assert_non_null(first);
+    for (unsigned i = 2; i <= 4; i++)
+        promises(session, 2, i);
+    uint16_t quota = 3;
+    sends(session, &quota, "P1 P2 P3");
+    assert_int_equal(answers(session, MQW_PUBREC, 2, 0), 1);
+    mqw_session_lost(session);
+    assert_int_equal(mqw_session_expiry(session), UINT64_MAX);
+    mqw_session_renew(session);
+    assert_int_equal(mqw_session_inflight(session), 1);
+    assert_int_equal(mqw_session_expiry(session), 50);
+    assert_ptr_equal(mqw_session_expired(session, 50), first);
+    (void)mqw_session_drop(session, first);
+    assert_int_equal(mqw_session_find(session, 3)->stage, MQW_WAITING);
+    sends(session, PLENTY, "R2 P3 P4");
+    mqw_session_renew(session); // what was sent on this connection is not touched
+    assert_int_equal(mqw_session_inflight(session), 3);
+    assert_int_equal(mqw_session_find(session, 3)->stage, MQW_PUBLISHED);
+    mqw_session_free(session);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +507,7 @@ int main(void)
         cmocka_unit_test(pubrec_again_gets_pubrel_again),
         cmocka_unit_test(lost_is_sent_again_in_order),
         cmocka_unit_test(lost_in_the_middle),
+        cmocka_unit_test(renewed_is_sent_as_new),
         cmocka_unit_test(held_promises_hold_up),
         cmocka_unit_test(quota_stops_publish_only),
         cmocka_unit_test(older_messages_take_their_place),
