@@ -17,8 +17,9 @@ typedef struct mqw__ack_due {
 } mqw__ack_due;
 
 enum {
-    ACKED = 1,   // the program is done with it
-    ARRIVING = 2 // its payload is still coming
+    ACKED = 1,    // the program is done with it
+    ARRIVING = 2, // its payload is still coming
+    AGAIN = 4     // it was taken before
 };
 
 // PUBCOMP that waits for a commit.
@@ -60,6 +61,11 @@ static void bound(mqw_client *client)
     }
 }
 
+static bool is_ready(const mqw__ack_due *due)
+{
+    return (due->state & (ACKED | ARRIVING)) == ACKED;
+}
+
 // False: the connection takes no more.
 static bool say(mqw_client *client, int kind, uint16_t packet_id, uint8_t reason)
 {
@@ -78,7 +84,7 @@ static void flush(mqw_client *client, int kind)
 {
     mqw__ring *ring = &client->acks[kind];
     for (const mqw__ack_due *due; (due = mqw__ring_first(ring));) {
-        if (due->state != ACKED || (client->store && !mqw__durable_has(client, due->batch)))
+        if (!is_ready(due) || (client->store && !mqw__durable_has(client, due->batch)))
             break;
         if (!say(client, kind, due->packet_id, due->reason))
             return;
@@ -91,9 +97,9 @@ static void flush(mqw_client *client, int kind)
 
 // With a store what the handler has put into it, and the identifier that is taken, are on disk first. One
 // that came again was kept when it was acknowledged, or waits for that.
-static int acknowledge(mqw_client *client, int kind, mqw__ack_due *due, uint8_t reason, bool again)
+static int acknowledge(mqw_client *client, int kind, mqw__ack_due *due, uint8_t reason)
 {
-    bool taken = client->store && kind == 1 && reason < 0x80 && !again;
+    bool taken = client->store && kind == 1 && reason < 0x80 && !(due->state & AGAIN);
     int result = taken ? mqw__durable_received(client, due->packet_id, true) : 0;
     if (result < 0)
         return result;
@@ -131,7 +137,7 @@ int mqw_client_ack(mqw_client *client, mqw_token token, uint8_t reason)
         due->state |= ACKED;
         due->reason = reason; // it waits for the last piece
     } else {
-        result = acknowledge(client, kind, due, reason, false);
+        result = acknowledge(client, kind, due, reason);
     }
     client->unacknowledged -= result == 0;
     return result;
@@ -201,7 +207,7 @@ static void had(mqw_client *client, int kind, uint32_t number, bool again)
         flush(client, kind);
         return;
     }
-    int result = acknowledge(client, kind, due, due->reason, again);
+    int result = acknowledge(client, kind, due, due->reason);
     if (result < 0)
         mqw__client_fail(client, result, NULL);
 }
@@ -214,13 +220,15 @@ static void take_in_order(mqw_client *client, const mqw_publish *publish, bool a
     uint32_t number = ring->first + ring->count - 1;
     mqw_token token = token_of(client, kind, number);
     bool pieces = publish->payload_left > 0;
+    uint8_t state = (uint8_t)((pieces ? ARRIVING : 0) | (again ? AGAIN : 0));
+    if (due)
+        *due = (mqw__ack_due){publish->packet_id, 0, state, 0};
     if (!due || (pieces && !keep_arriving(client, publish, token, again))) {
         if (!due && kind == 1 && !again)
             (void)mqw_session_release(client->session, publish->packet_id);
         mqw__client_fail(client, MQW_E_NO_MEMORY, NULL);
         return;
     }
-    *due = (mqw__ack_due){publish->packet_id, 0, pieces ? ARRIVING : 0, 0};
     bool waits = client->manual_ack && !again;
     client->unacknowledged += waits;
     bound(client);
@@ -348,7 +356,7 @@ static void take_back(mqw_client *client)
     mqw__ring *ring = &client->acks[1];
     for (uint32_t i = 0; i < ring->count; i++) {
         const mqw__ack_due *due = mqw__ring_at(ring, ring->first + i);
-        if (due->state != ACKED || due->reason >= 0x80)
+        if (!(due->state & AGAIN) && (!is_ready(due) || due->reason >= 0x80))
             (void)mqw_session_release(client->session, due->packet_id);
     }
 }

@@ -250,6 +250,67 @@ static void a_payload_that_breaks_off(void **state)
     finish();
 }
 
+// What was taken is not taken back when it comes again and breaks off.
+static void a_duplicate_that_breaks_off(void **state)
+{
+    (void)state;
+    mqw_client_options options = in_pieces();
+    options.manual_ack = false;
+    options.handlers.on_message = on_message;
+    open_with(&options, "CONNACK reason=0x00");
+    (void)mqw_conn_send_raw(server(), hex("34 10 0001 't' 0009 00 'abcdefghij'"));
+    settle();
+    hears("- message t \n"
+          "- piece abcdefghij at 0 of t, 0 left\n"
+          "PUBREC packet_id=9");
+    for (int i = 0; i < 2; i++) {
+        cut();
+        reconnects();
+        server_says("CONNACK session_present");
+        heard[0] = '\0';
+        (void)mqw_conn_send_raw(server(), hex("3c 10 0001 't' 0009 00 'abcde'"));
+        settle();
+        hears("");
+    }
+    (void)mqw_conn_send_raw(server(), hex("'fghij'"));
+    settle();
+    hears("PUBREC packet_id=9");
+    finish();
+}
+
+// Without memory to take it a message is not taken: it is heard when it comes again, though the place in
+// which its acknowledgement is kept was that of another one.
+static void a_payload_without_memory_comes_again(void **state)
+{
+    (void)state;
+    mqw_client_options options = in_pieces();
+    options.manual_ack = false;
+    options.handlers.on_message = on_message;
+    bool lost = true;
+    for (unsigned later = 1; lost; later++) {
+        open_with(&options, "CONNACK reason=0x00");
+        for (int i = 0; i < 16; i++) {
+            (void)mqw_conn_send_raw(server(), hex("34 10 0001 't' 0001 00 'abcdefghij'"));
+            settle();
+            server_says("PUBREL packet_id=1");
+        }
+        heard[0] = '\0';
+        memory = (heap){.fail_at = later};
+        (void)mqw_conn_send_raw(server(), hex("34 10 0001 't' 0009 00 'abcdefghij'"));
+        settle();
+        lost = strstr(heard, "- lost") != NULL;
+        memory = (heap){.fail_at = 0};
+        if (lost) {
+            reconnects();
+            server_says("CONNACK session_present");
+            (void)mqw_conn_send_raw(server(), hex("3c 10 0001 't' 0009 00 'abcdefghij'"));
+            settle();
+        }
+        assert_non_null(strstr(heard, "- piece abcdefghij at 0 of t, 0 left\nPUBREC packet_id=9"));
+        finish();
+    }
+}
+
 // ---- back-pressure ----
 
 static void a_pause_outlives_the_connection(void **state)
@@ -356,6 +417,8 @@ int main(void)
         cmocka_unit_test(acknowledged_inside_the_handler),
         cmocka_unit_test(a_payload_in_pieces),
         cmocka_unit_test(a_payload_that_breaks_off),
+        cmocka_unit_test(a_duplicate_that_breaks_off),
+        cmocka_unit_test(a_payload_without_memory_comes_again),
         cmocka_unit_test(a_pause_outlives_the_connection),
         cmocka_unit_test(receive_maximum_is_back_pressure),
         cmocka_unit_test(owed_acknowledgements_are_bounded),
