@@ -44,6 +44,28 @@ bad 'for MQTT 5.0 only' sub -t a -V 4 --retain-as-published
 bad 'for MQTT 5.0 only' sub -t a -V 311 --no-local
 bad 'needs a user name' pub -t a -m x -V 311 -P secret
 bad 'named twice' pub -t a -m x -h localhost "$nobody"
+bad 'say mqtts:// or wss://' pub -t a -m x --cafile ca.pem "$nobody"
+bad 'say mqtts:// or wss://' pub -t a -m x --tls mqtt://127.0.0.1:1 ws://127.0.0.1:1
+bad 'say mqtts:// or wss://' sub -t a --psk 00 --psk-identity x mqtt://127.0.0.1:1
+bad 'say ws:// or wss://' pub -t a -m x --ws mqtt://127.0.0.1:1
+bad 'say ws:// or wss://' sub -t a --ws-path /x mqtts://127.0.0.1:1
+bad 'cannot connect: ws://127.0.0.1:1: ' pub -t a -m x --ws -h 127.0.0.1 -p 1
+bad 'cannot connect: wss://127.0.0.1:1: ' pub -t a -m x --ws --tls -h 127.0.0.1 -p 1
+bad 'cannot connect: mqtts://127.0.0.1:1: ' pub -t a -m x --tls-version tlsv1.3 -h 127.0.0.1 -p 1
+bad 'cannot connect: mqtts://[::1]:1: ' pub -t a -m x --tls -h ::1 -p 1
+long=$(head -c 70000 /dev/zero | tr '\0' x)
+bad 'longer than 65535 bytes' pub -t "$long" -m x
+bad 'longer than 65535 bytes' sub -t "$long"
+bad 'CONNECT client_id' pub -t a -m x -i "$long" "$nobody"
+bad 'CONNECT username' pub -t a -m x -u "$long" "$nobody"
+bad 'CONNECT' pub -t a -m x -D connect authentication-data x "$nobody"
+bad 'CONNECT' pub -t a -m x --will-topic w --will-payload "$long" "$nobody"
+run 2 "$MQW" open --tls "$nobody" </dev/null
+error_says 'say mqtts:// or wss://'
+run 2 "$MQW" open --ws "$nobody" </dev/null
+error_says 'say ws:// or wss://'
+run 2 "$MQW" listen --cert cert.pem tcp://127.0.0.1:0 </dev/null
+error_says 'say mqtts:// or wss://'
 bad 'cannot read /no/such/file: No such file or directory' pub -t a -f /no/such/file
 bad "cannot read $scratch: Is a directory" pub -t a -f "$scratch"
 

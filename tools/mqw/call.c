@@ -257,6 +257,23 @@ static bool put_properties(tool_call *call)
     return true;
 }
 
+// Whether MQTT has room for what CONNECT has to say.
+static bool is_sayable(const mqw_connect *connect)
+{
+    char why[256];
+    mqw_error error;
+    mqw_codec codec = {.version = connect->version ? connect->version : MQW_5_0};
+    mqw_packet packet = {.type = MQW_CONNECT, .connect = *connect};
+    packet.connect.version = codec.version;
+    packet.connect.has_username |= connect->has_password; // it may stand in the address
+    int result = mqw_encode(&codec, &packet, NULL, 0, &error);
+    if (result >= 0 || result == MQW_E_NO_ROOM)
+        return true;
+    mqw_error_print(why, sizeof(why), &error);
+    tool_complain("cannot say CONNECT: %s", why);
+    return false;
+}
+
 static bool make_connect(tool_call *call)
 {
     const tool_settings *settings = call->settings;
@@ -276,7 +293,7 @@ static bool make_connect(tool_call *call)
     // What only 5.0 can say asks for 5.0.
     if (settings->version == 0 && (settings->properties.count > 0 || settings->has_expiry))
         call->connect.version = MQW_5_0;
-    return find_password(call) && put_properties(call);
+    return find_password(call) && put_properties(call) && is_sayable(&call->connect);
 }
 
 /* --- What cannot be meant ----------------------------------------------------------------------------- */
@@ -328,7 +345,7 @@ static const char *contradiction(const tool_settings *settings)
     if (!settings->will_topic && (settings->will_payload || settings->will_qos || settings->will_retain))
         return "--will-payload, --will-qos and --will-retain need --will-topic";
     if (is_bad_topic(settings->will_topic))
-        return "--will-topic is not a topic name: it is empty, has a wildcard, or is not UTF-8";
+        return "--will-topic is not a topic name: it is empty or longer than 65535 bytes, has a wildcard, or is not UTF-8";
     return bad_way(settings);
 }
 
@@ -356,7 +373,8 @@ int call_begin(tool_call *call, const tool_settings *settings)
         tool_complain("%s", what);
         return CALL_FAILED;
     }
-    return target_make(&call->target, settings) && secure_make(&call->secure, settings, MQW_CLIENT) &&
+    return target_make(&call->target, settings) &&
+                   secure_make(&call->secure, settings, MQW_CLIENT, call->target.addresses) &&
                    make_connect(call)
                ? CALL_OK
                : CALL_FAILED;

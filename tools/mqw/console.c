@@ -303,7 +303,8 @@ int console_begin(tool_console *console, const tool_settings *settings, mqw_role
         tool_complain("out of memory");
         return TOOL_BROKEN;
     }
-    return secure_make(&console->secure, settings, ours) ? open_script(console) : TOOL_USAGE;
+    return secure_make(&console->secure, settings, ours, settings->argument) ? open_script(console)
+                                                                             : TOOL_USAGE;
 }
 
 int console_run(tool_console *console)

@@ -256,7 +256,8 @@ static bool prepare(pub *p)
     p->publish = (mqw_publish){
         .topic = {topic, strlen(topic)}, .qos = (uint8_t)settings->qos, .retain = settings->retain};
     if (what == NULL && mqw_topic_check(p->publish.topic) != 0)
-        what = "that is not a topic name: it is empty, has a wildcard (+ or #), or is not UTF-8";
+        what =
+            "that is not a topic name: it is empty or longer than 65535 bytes, has a wildcard (+ or #), or is not UTF-8";
     if (what)
         tool_complain("%s", what);
     return what == NULL && properties_put(&settings->properties, MQW_IN_PUBLISH, &p->publish.props, &p->room);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "secret.h"
@@ -12,14 +13,20 @@
 bool secure_wanted(const tool_settings *settings)
 {
     const tool_tls_settings *tls = &settings->tls;
-    return tls->on || tls->system || tls->cafile || tls->capath || tls->certificate || tls->psk;
+    return tls->on || tls->system || tls->cafile || tls->capath || tls->certificate || tls->key || tls->psk ||
+           tls->psk_identity || tls->server_name || tls->version || tls->ciphers || tls->alpn || tls->key_log;
 }
 
-static bool is_any_given(const tool_tls_settings *tls)
+bool secure_web_wanted(const tool_settings *settings)
 {
-    return tls->on || tls->system || tls->any_host || tls->anybody || tls->cafile || tls->capath ||
-           tls->certificate || tls->key || tls->server_name || tls->ciphers || tls->alpn || tls->version ||
-           tls->psk || tls->psk_identity || tls->key_log || tls->clients;
+    const tool_web_settings *web = &settings->web;
+    return web->on || web->path || web->protocol || web->origin || web->headers.count > 0;
+}
+
+static bool is_any_given(const tool_settings *settings)
+{
+    const tool_tls_settings *tls = &settings->tls;
+    return secure_wanted(settings) || tls->any_host || tls->anybody || tls->clients;
 }
 
 /* --- Keys --------------------------------------------------------------------------------------------- */
@@ -140,7 +147,6 @@ static bool join_headers(tool_secure *secure, const tool_texts *headers)
 
 static bool make_websocket(tool_secure *secure, const tool_web_settings *web, mqw_role ours)
 {
-    secure->web = web->on || web->path || web->protocol || web->origin || web->headers.count > 0;
     secure->websocket = (mqw_websocket_options){
         .size = sizeof(secure->websocket), .path = web->path, .protocols = web->protocol};
     if (ours == MQW_CLIENT)
@@ -153,13 +159,59 @@ static bool make_websocket(tool_secure *secure, const tool_web_settings *web, mq
     return true;
 }
 
-bool secure_make(tool_secure *secure, const tool_settings *settings, mqw_role ours)
+/* --- What the addresses say --------------------------------------------------------------------------- */
+
+static bool begins(const char *address, const char *const *schemes)
+{
+    for (; *schemes; schemes++)
+        if (strncasecmp(address, *schemes, strlen(*schemes)) == 0)
+            return true;
+    return false;
+}
+
+static bool may_have_tls(const char *address)
+{
+    static const char *const plain[] = {"mqtt://", "tcp://", "ws://", NULL};
+    return !begins(address, plain);
+}
+
+static bool may_have_websocket(const char *address)
+{
+    static const char *const able[] = {"ws://", "wss://", "unix:", "fd:", "stdio:", "pipe:", "tty:", NULL};
+    return begins(address, able);
+}
+
+static bool is_any(const char *addresses, bool (*may)(const char *address))
+{
+    for (const char *at = addresses; *at; at += strspn(at, " ")) {
+        if (may(at))
+            return true;
+        at += strcspn(at, " ");
+    }
+    return false;
+}
+
+// Who asks for TLS must not get none without a word.
+static bool fits(const tool_settings *settings, const char *addresses)
+{
+    if (secure_wanted(settings) && !is_any(addresses, may_have_tls))
+        return complain(
+            "mqtt:// and ws:// are without TLS, which the options ask for: say mqtts:// or wss://");
+    if (secure_web_wanted(settings) && !is_any(addresses, may_have_websocket))
+        return complain(
+            "the address is not one of a WebSocket, which the options ask for: say ws:// or wss://");
+    return true;
+}
+
+bool secure_make(tool_secure *secure, const tool_settings *settings, mqw_role ours, const char *addresses)
 {
     const tool_tls_settings *tls = &settings->tls;
-    *secure = (tool_secure){.settings = settings};
+    *secure = (tool_secure){.settings = settings, .web = secure_web_wanted(settings)};
+    if (!fits(settings, addresses))
+        return false;
     if (!make_websocket(secure, &settings->web, ours))
         return false;
-    if (!is_any_given(tls))
+    if (!is_any_given(settings))
         return true;
     return is_consistent(tls, ours) && (tls->psk == NULL || read_psk(secure, tls->psk)) &&
            make_tls(secure, tls, ours);

@@ -19,8 +19,11 @@ typedef struct tool_secure {
 
 // Whether an option asks for TLS where the address does not say.
 bool secure_wanted(const tool_settings *settings);
-// Makes what the options say. False: it was said what is wrong. secure_free is due in any case.
-bool secure_make(tool_secure *secure, const tool_settings *settings, mqw_role ours);
+// Whether an option asks for a WebSocket.
+bool secure_web_wanted(const tool_settings *settings);
+// Makes what the options say for these addresses (by blanks). False: it was said what is wrong. secure_free
+// is due in any case.
+bool secure_make(tool_secure *secure, const tool_settings *settings, mqw_role ours, const char *addresses);
 void secure_free(tool_secure *secure);
 // Puts it into the options of a stream.
 void secure_apply(const tool_secure *secure, mqw_open_options *options);

@@ -322,7 +322,7 @@ static bool is_bad_filter(const tool_texts *filters)
         if (mqw_filter_check(filter, MQW_5_0) == 0)
             continue;
         tool_complain(
-            "%s is not a topic filter: it is empty, not UTF-8, or + and # do not stand alone between "
+            "%s is not a topic filter: it is empty or longer than 65535 bytes, not UTF-8, or + and # do not stand alone between "
             "slashes, # last",
             filters->items[i]);
         return true;

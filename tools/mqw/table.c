@@ -197,7 +197,7 @@ const tool_option option_table[] = {
     TEXT(LIVE | TRAFFIC, 0, "tls-keylog", tls.key_log, "FILE", "append the secrets of TLS to FILE, for Wireshark"),
 
     HEADING(LIVE | TRAFFIC, "WebSocket"),
-    FLAG(LIVE | TRAFFIC, 0, "ws", web.on, "WebSocket also on unix:, fd: and the like"),
+    FLAG(LIVE | TRAFFIC, 0, "ws", web.on, "WebSocket also with -h, and on unix:, fd: and the like"),
     TEXT(LIVE | TRAFFIC, 0, "ws-path", web.path, "PATH", "path to ask for (/mqtt); of listen: the only one taken"),
     TEXT(LIVE | TRAFFIC, 0, "ws-protocol", web.protocol, "NAME", "subprotocol (mqtt)"),
     TEXTS(OPEN | TRAFFIC, 0, "ws-header", web.headers, "LINE", "one more header line, as `Name: value`; may be repeated"),

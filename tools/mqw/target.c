@@ -9,7 +9,7 @@
 #include "secure.h"
 #include "tool.h"
 
-enum { ADDRESS_MAX = 2048, PORT = 1883, PORT_TLS = 8883 };
+enum { ADDRESS_MAX = 2048, PORT_TLS = 8883 };
 
 // Appends an address to the list.
 static bool add(tool_target *target, const char *address)
@@ -73,11 +73,19 @@ static bool is_login_cut(const char *address, const char *path)
     return colon + 1 + strspn(colon + 1, "0123456789") < path;
 }
 
+// Of a host that is named without one.
+static const char *scheme_of(const tool_settings *settings)
+{
+    bool tls = secure_wanted(settings) || settings->port == PORT_TLS;
+    if (secure_web_wanted(settings))
+        return tls ? "wss://" : "ws://";
+    return tls ? "mqtts://" : "mqtt://";
+}
+
 static bool add_url(tool_target *target, const tool_settings *settings, const char *url)
 {
     char address[ADDRESS_MAX];
-    const char *scheme = has_scheme(url) ? "" : secure_wanted(settings) ? "mqtts://" : "mqtt://";
-    int len = snprintf(address, sizeof(address), "%s%s", scheme, url);
+    int len = snprintf(address, sizeof(address), "%s%s", has_scheme(url) ? "" : scheme_of(settings), url);
     if (len >= (int)sizeof(address)) {
         tool_complain("the address is too long");
         return false;
@@ -124,11 +132,11 @@ static bool add_host(tool_target *target, const tool_settings *settings)
     const char *colon = strchr(host, ':');
     if (strstr(host, "://") || (colon && !strchr(colon + 1, ':') && settings->port == 0)) // HOST:PORT
         return add_urls(target, settings, host);
-    bool tls = secure_wanted(settings) || settings->port == PORT_TLS;
     bool bare = colon && host[0] != '['; // IPv6
-    unsigned port = settings->port ? settings->port : tls ? PORT_TLS : PORT;
-    snprintf(address, sizeof(address), "%s://%s%s%s:%u", tls ? "mqtts" : "mqtt", bare ? "[" : "", host,
-             bare ? "]" : "", port);
+    int len = snprintf(address, sizeof(address), "%s%s%s%s", scheme_of(settings), bare ? "[" : "", host,
+                       bare ? "]" : "");
+    if (settings->port && len < (int)sizeof(address))
+        snprintf(address + len, sizeof(address) - (size_t)len, ":%u", (unsigned)settings->port);
     return add(target, address);
 }
 
