@@ -95,17 +95,13 @@ static int make_id(mqw_client *client)
 static int make_older(mqw_client *client, mqw_connect *connect)
 {
     connect->props.has = connect->will.props.has = 0;
-    connect->clean_start = client->hello->connect.clean_start;
+    connect->clean_start = client->hello->connect.clean_start || client->hello->connect.client_id.len == 0;
     if (connect->has_password && !connect->has_username) {
         connect->has_username = true;
         connect->username = MQW_TEXT("");
     }
-    if (connect->client_id.len > 0)
+    if (connect->client_id.len > 0 || connect->version == MQW_3_1_1)
         return 0;
-    if (connect->version == MQW_3_1_1) {
-        connect->clean_start = true;
-        return 0;
-    }
     int result = make_id(client);
     if (result == 0)
         connect->client_id = (mqw_text){client->assigned, strlen(client->assigned)};

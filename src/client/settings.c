@@ -125,6 +125,10 @@ static bool is_sound(const mqw_packet *hello)
     mqw_codec codec = {hello->connect.version ? hello->connect.version : MQW_5_0, MQW_CLIENT, NULL};
     mqw_packet packet = *hello;
     packet.connect.version = codec.version;
+    if (codec.version == MQW_3_1 && packet.connect.clean_start && packet.connect.client_id.len == 0)
+        packet.connect.client_id = MQW_TEXT("made up"); // as it will be
+    if (codec.version < MQW_5_0)
+        packet.connect.has_username |= packet.connect.has_password;
     mqw_error why;
     uint8_t none[1];
     return mqw_encode(&codec, &packet, none, 0, &why) == MQW_E_NO_ROOM;

@@ -100,6 +100,8 @@ static void what_cannot_be_said_is_misuse(void **state)
     assert_int_equal(start_quietly(&options), MQW_E_MISUSE);
     bad = (mqw_connect){.version = 4}; // no identifier and no clean session
     assert_int_equal(start_quietly(&options), MQW_E_MISUSE);
+    bad = (mqw_connect){.version = 3};
+    assert_int_equal(start_quietly(&options), MQW_E_MISUSE);
     bad = (mqw_connect){.version = 6, .client_id = MQW_TEXT("c")};
     assert_int_equal(start_quietly(&options), MQW_E_MISUSE);
     options = usual();
@@ -201,6 +203,28 @@ static void it_tries_again(void **state)
           "- lost -14 0x00 stream failed; 3 at localhost, again in -1\n"
           "- close: stream failed");
     assert_true(w.gone);
+}
+
+// 3.1 gets one made up; before 5.0 a password brings a user name along.
+static void older_versions_without_an_identifier(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {
+        "CONNECT version=3 client_id=\"mqwire12345678\" clean_start username=\"\" password=\"pw\"",
+        "CONNECT version=4 client_id=\"\" clean_start username=\"\" password=\"pw\""};
+    for (uint8_t version = MQW_3_1; version < MQW_5_0; version++) {
+        mqw_connect connect = {.version = version, .clean_start = true, .has_password = true};
+        connect.password = bytes_of("pw");
+        mqw_client_options options = usual();
+        options.connect = &connect;
+        start(&options);
+        hears(expected[version - MQW_3_1]);
+        w.refuse = 1;
+        cut();
+        reconnects();
+        assert_non_null(strstr(heard, expected[version - MQW_3_1]));
+        finish();
+    }
 }
 
 static void run_at_last(mqw_client *client, void *ctx)
@@ -516,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_version_can_be_fixed),
         cmocka_unit_test(older_versions_leave_properties_out),
         cmocka_unit_test(it_tries_again),
+        cmocka_unit_test(older_versions_without_an_identifier),
         cmocka_unit_test(what_is_posted_before_the_end_is_run),
         cmocka_unit_test(no_connack_in_time),
         cmocka_unit_test(reasons_of_disconnect_are_told),
