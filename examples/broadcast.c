@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A broadcast server: every PUBLISH goes to all clients that have subscribed, whatever to. broadcast
-// [ADDRESS]
+// Sends every PUBLISH to all clients that have subscribed, whatever to. broadcast [ADDRESS]
 #include <mqwire/transport.h>
 #include <stdio.h>
 
 enum { CLIENTS = 1000 };
-
 static mqw_conn *clients[CLIENTS]; // that have subscribed
 static int subscribed;
 
@@ -25,11 +23,14 @@ static void on_packet(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
     (void)ctx;
     if (packet->type == MQW_CONNECT) {
-        mqw_conn_connack(conn, &(mqw_connack){.reason = MQW_REASON_SUCCESS});
+        mqw_connack welcome = {.reason = MQW_REASON_SUCCESS};
+        if (packet->connect.version == MQW_5_0 && packet->connect.client_id.len == 0)
+            mqw_set(&welcome.props, assigned_client_id, MQW_TEXT("guest"));
+        mqw_conn_connack(conn, &welcome);
     } else if (packet->type == MQW_SUBSCRIBE) {
         on_subscribe(conn, &packet->subscribe);
     } else if (packet->type == MQW_PUBLISH) {
-        mqw_publish copy = {.topic = packet->publish.topic, .payload = packet->publish.payload};
+        const mqw_publish copy = {.topic = packet->publish.topic, .payload = packet->publish.payload};
         for (int i = 0; i < subscribed; i++)
             mqw_conn_publish(clients[i], &copy); // who is too slow misses it (MQW_E_BUSY)
     }
@@ -48,12 +49,11 @@ int main(int count, char **words)
     char bound[160];
     mqw_handlers handlers = {.packet = on_packet, .close = on_close};
     mqw_conn_options each = {.answers = MQW_ANSWER_PINGRESP | MQW_ANSWER_ACKS, .handlers = &handlers};
-    mqw_open_options options = {.conn = &each};
-    mqw_server *server = NULL;
-    if (mqw_server_listen(&server, uv_default_loop(), count > 1 ? words[1] : "localhost", &options, NULL,
-                          NULL) < 0)
+    mqw_open_options open = {.conn = &each};
+    mqw_server *hub = NULL;
+    if (mqw_server_listen(&hub, uv_default_loop(), count > 1 ? words[1] : "localhost", &open, NULL, NULL) < 0)
         return 1;
-    mqw_server_address(server, 0, bound, sizeof(bound));
+    mqw_server_address(hub, 0, bound, sizeof(bound));
     fprintf(stderr, "listening on %s\n", bound);
     return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
-// A server in twenty lines: lets everybody in and prints what they publish. server20 [ADDRESS]
+// A server in a few lines: lets everybody in and prints what they publish. server20 [ADDRESS]
 #include <mqwire/transport.h>
 #include <stdio.h>
 
-static void on_packet(mqw_conn *conn, const mqw_packet *packet, void *accepted)
+static void on_packet(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
     char line[256];
-    if (packet->type == MQW_CONNECT)
-        mqw_conn_connack(conn, accepted);
+    mqw_connack welcome = {.reason = MQW_REASON_SUCCESS};
+    (void)ctx;
+    if (packet->type == MQW_CONNECT) {
+        if (packet->connect.version == MQW_5_0 && packet->connect.client_id.len == 0)
+            mqw_set(&welcome.props, assigned_client_id, MQW_TEXT("guest")); // 5.0 wants everybody to have one
+        mqw_conn_connack(conn, &welcome);
+    }
     if (packet->type == MQW_PUBLISH && mqw_print(line, sizeof(line), packet, MQW_SHORT) > 0)
         puts(line);
 }
@@ -15,10 +20,8 @@ static void on_packet(mqw_conn *conn, const mqw_packet *packet, void *accepted)
 int main(int count, char **words)
 {
     char bound[160];
-    mqw_connack accepted = {.reason = MQW_REASON_SUCCESS};
     mqw_handlers handlers = {.packet = on_packet};
     mqw_conn_options each = {.answers = MQW_ANSWER_ACKS | MQW_ANSWER_PINGRESP, .handlers = &handlers};
-    each.handlers_ctx = &accepted;
     mqw_open_options options = {.conn = &each};
     const char *address = count > 1 ? words[1] : "localhost";
     mqw_server *server = NULL;

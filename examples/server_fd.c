@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A server over plain descriptors, without libuv, in a loop of its own: it talks to one client on standard
-// input and output, as inetd or `socat TCP-LISTEN:1883,fork EXEC:server_fd` start it.
+// A server without libuv: one client on standard input and output, as inetd or socat (EXEC:) start it.
 #include <mqwire/mqwire.h>
 #include <poll.h>
 #include <stdio.h>
@@ -24,30 +23,31 @@ static int read_input(mqw_conn *conn)
     int result;
     while ((result = mqw_conn_recv(conn, &in, &packet)) > 0) {
         fprintf(stderr, "%s\n", mqw_packet_name((int)packet.type));
+        mqw_connack welcome = {.reason = MQW_REASON_SUCCESS};
+        if (packet.type == MQW_CONNECT && packet.connect.version == MQW_5_0 && !packet.connect.client_id.len)
+            mqw_set(&welcome.props, assigned_client_id, MQW_TEXT("guest"));
         if (packet.type == MQW_CONNECT)
-            mqw_conn_connack(conn, &(mqw_connack){.reason = MQW_REASON_SUCCESS});
+            mqw_conn_connack(conn, &welcome);
     }
     return result < 0 ? result : count > 0 ? 1 : mqw_conn_end(conn);
 }
 
 static void write_output(mqw_conn *conn)
 {
-    mqw_bytes view;
-    for (ssize_t count; mqw_conn_output(conn, &view, 1) > 0; mqw_conn_written(conn, (size_t)count))
-        if ((count = write(STDOUT_FILENO, view.data, view.len)) <= 0)
-            return;
+    ssize_t count;
+    for (mqw_bytes v; mqw_conn_output(conn, &v, 1) > 0 && (count = write(STDOUT_FILENO, v.data, v.len)) > 0;)
+        mqw_conn_written(conn, (size_t)count);
 }
 
 int main(void)
 {
-    mqw_conn_options options = {.answers = MQW_ANSWER_PINGRESP | MQW_ANSWER_ACKS};
-    mqw_conn *conn = mqw_conn_new(MQW_SERVER, &options);
-    int result = conn ? 1 : 0;
+    const uint8_t answers = MQW_ANSWER_PINGRESP | MQW_ANSWER_ACKS;
+    mqw_conn *conn = mqw_conn_new(MQW_SERVER, &(mqw_conn_options){.answers = answers});
+    int result = conn != NULL;
     while (result > 0) {
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-        uint64_t time = now();
-        mqw_conn_clock(conn, time);
-        uint64_t due = mqw_conn_deadline(conn);
+        mqw_conn_clock(conn, now());
+        uint64_t time = now(), due = mqw_conn_deadline(conn);
         poll(&input, 1, due <= time ? 0 : due - time < 60000 ? (int)(due - time) : 60000);
         result = mqw_conn_tick(conn, now()) < 0 ? -1 : 1;
         if (result > 0 && input.revents)

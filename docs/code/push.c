@@ -6,8 +6,11 @@ static void on_connect(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
     int *guests = ctx;
     uint8_t reason = packet->connect.unsupported ? MQW_REASON_UNSUPPORTED_VERSION : MQW_REASON_SUCCESS;
+    mqw_connack connack = {.reason = reason};
+    if (packet->connect.version == MQW_5_0 && packet->connect.client_id.len == 0)
+        mqw_set(&connack.props, assigned_client_id, MQW_TEXT("guest")); // MQTT-3.2.2-16
     *guests += reason == MQW_REASON_SUCCESS;
-    mqw_conn_connack(conn, &(mqw_connack){.reason = reason});
+    mqw_conn_connack(conn, &connack);
 }
 
 static void on_publish(mqw_conn *conn, const mqw_packet *packet, void *ctx)

@@ -66,6 +66,7 @@ run 1 "$EXAMPLES_DIR/websocket_server" "$websocket"
 
 start server20 "$EXAMPLES_DIR/server20" tcp://127.0.0.1:0
 run 0 "$EXAMPLES_DIR/client20" "$address"
+run 0 timeout 20 "$MQW" pub -t a -m b -q 1 "$address" # without an identifier (MQTT-3.2.2-16)
 run 0 "$MQW" open -c "$address" <<'LINES'
 .wait CONNACK
 PUBLISH topic="a" payload="b" qos=2 packet_id=1
@@ -78,6 +79,7 @@ run 1 "$EXAMPLES_DIR/server20" "$address"
 # broadcast: all who have subscribed hear it, whatever they subscribed to; others do not
 start broadcast "$EXAMPLES_DIR/broadcast" tcp://127.0.0.1:0
 broadcast=$address
+run 0 timeout 20 "$MQW" pub -t a -m b -q 1 "$broadcast"
 for id in one two; do
     timeout 30 "$MQW" open -c -i "$id" --wait forever "$broadcast" >"$scratch/$id" 2>&1 <<'LINES' &
 .wait CONNACK
