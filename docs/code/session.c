@@ -90,7 +90,7 @@ static void on_pubrel(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 static void on_connect(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
     guest *self = ctx;
-    mqw_connack connack = {.session_present = !packet->connect.clean_start};
+    mqw_connack connack = {.session_present = !packet->connect.clean_start}; // here there always is one
     if (packet->connect.clean_start)
         mqw_session_clear(self->session); // `dropped` of the options frees what waits
     self->conn = conn;
