@@ -184,4 +184,22 @@ run 1 env XDG_CONFIG_HOME="$scratch" "$MQW" sub -t a "$nobody"
 error_says 'connection refused'
 printf -- '-o another\n' >"$scratch/options"
 bad 'cannot name another' pub -o "$scratch/options"
+# ^C ends the question for a password at once, without the end of the line
+if command -v script >/dev/null; then
+    mkfifo "$scratch/keys"
+    TERM=dumb timeout 20 script -qefc "'$MQW' pub -t a -m x -u me --ask-password $nobody" "$scratch/asked" \
+        <"$scratch/keys" >/dev/null &
+    asker=$!
+    exec 4>"$scratch/keys"
+    await_text "$scratch/asked" 'Password: '
+    printf 'half\003' >&4
+    code=0
+    wait "$asker" || code=$?
+    exec 4>&-
+    check
+    [ "$code" -eq 1 ] || fail "^C instead of a password: exit code $code"
+    check
+    grep -qF 'no password was given' "$scratch/asked" || fail '^C instead of a password'
+fi
+
 finish

@@ -33,7 +33,29 @@ int secret_from_file(const char *name, char *room, size_t cap)
     return len;
 }
 
-// ^C and ^\ come as characters meanwhile, so that nothing can end us before the terminal is as it was.
+// What is typed up to the end of the line. -1: an end by ^C or ^\, or too much.
+static int read_typed(int fd, const struct termios *keys, char *room, size_t cap)
+{
+    size_t len = 0;
+    for (;;) {
+        char c = '\n';
+        ssize_t count = read(fd, &c, 1);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0 || c == '\n')
+            break;
+        if ((cc_t)c == keys->c_cc[VINTR] || (cc_t)c == keys->c_cc[VQUIT])
+            return -1;
+        if (len + 1 < cap)
+            room[len] = c;
+        len++;
+    }
+    room[len < cap ? len : cap - 1] = '\0';
+    return len < cap ? (int)len : -1;
+}
+
+// ^C and ^\ come as characters meanwhile, so that nothing can end us before the terminal is as it was; they
+// end the line, so that they come at once.
 int secret_from_terminal(const char *prompt, char *room, size_t cap)
 {
     struct termios before, quiet;
@@ -44,18 +66,19 @@ int secret_from_terminal(const char *prompt, char *room, size_t cap)
             fclose(terminal);
         return -1;
     }
+    int fd = fileno(terminal);
     setvbuf(terminal, NULL, _IONBF, 0);
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-    tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
+    quiet.c_cc[VEOL] = before.c_cc[VINTR];
+    quiet.c_cc[VEOL2] = before.c_cc[VQUIT];
+    tcsetattr(fd, TCSAFLUSH, &quiet);
     fputs(prompt, terminal);
-    int len = read_line(terminal, room, cap);
-    tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+    int len = read_typed(fd, &before, room, cap);
+    tcsetattr(fd, TCSAFLUSH, &before);
     fputc('\n', terminal);
     fclose(terminal);
-    if (len >= 0 && strpbrk(room, "\003\034")) {
+    if (len < 0)
         tool_complain("no password was given");
-        return -1;
-    }
     return len;
 }
