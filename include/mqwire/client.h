@@ -130,10 +130,10 @@ typedef struct mqw_client_options {
     /** Where the session is kept; not owned, must outlive the client. Needs a client identifier of at most
      * 1,012 bytes, and clean_start false to go on where an earlier program has stopped. Then QoS 2 leaves,
      * and received messages are acknowledged, after the commit of what they need; what a message handler puts
-     * into the store (mqw_store_put) is in the same commit. Keys of the client begin with `c` and a byte below
-     * 4: the program takes others. Messages of an earlier program may have been sent: they do not expire any
-     * more, and are sent with what is left of their time, a second at least. A store that fails ends the
-     * client. NULL: in memory. */
+     * into the store (mqw_store_put) is in the same commit. Keys of the client begin with `c` and a byte
+     * below 4: the program takes others. Messages of an earlier program may have been sent: they do not
+     * expire any more, and are sent with what is left of their time, a second at least. A store that fails
+     * ends the client. NULL: in memory. */
     mqw_store *store;
     mqw_auth *auth;           /**< Enhanced authentication; not owned, must outlive the client. NULL: none. */
     uint32_t connect_timeout; /**< From opening until CONNACK; default 30 s. */
