@@ -134,6 +134,8 @@ int mqw__tls_verify(int good, X509_STORE_CTX *store);
 /** What is wrong with a peer's certificate, in words. `cert` may be NULL. */
 void mqw__tls_verify_words(char *out, size_t cap, const mqw__tls_layer *self, int error, int depth,
                            X509 *cert);
+/** Bytes of a peer as text that commands no terminal, cut at `cap`. */
+void mqw__tls_plain(char *out, size_t cap, const void *bytes, size_t len);
 /** A name as text, cut at `cap`. */
 void mqw__tls_name(char *out, size_t cap, const X509_NAME *name);
 

@@ -15,7 +15,7 @@ enum { NAME = 96, DAY = 16, ERROR_MAX = 160 };
 
 // --- names, which are the peer's: nothing in them may reach a terminal as a command ---
 
-static void put_plain(char *out, size_t cap, const void *bytes, size_t len)
+void mqw__tls_plain(char *out, size_t cap, const void *bytes, size_t len)
 {
     const unsigned char *from = bytes;
     size_t to = 0;
@@ -56,14 +56,14 @@ static void common_name(char *out, size_t cap, const X509_NAME *name)
     int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
     const ASN1_STRING *text = at < 0 ? NULL : X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
     if (text)
-        put_plain(out, cap, ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
+        mqw__tls_plain(out, cap, ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
     else
         print_name(out, cap, name);
 }
 
 static size_t put_text(char *out, size_t cap, const char *text)
 {
-    put_plain(out, cap, text, strlen(text));
+    mqw__tls_plain(out, cap, text, strlen(text));
     return strlen(out);
 }
 
@@ -73,7 +73,7 @@ static void add_name(char *out, size_t cap, const GENERAL_NAME *name)
     char text[NAME] = "";
     const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &kind);
     if (kind == GEN_DNS) {
-        put_plain(text, sizeof text, ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
+        mqw__tls_plain(text, sizeof text, ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
     } else if (kind == GEN_IPADD) {
         int len = ASN1_STRING_length(value);
         int family = len == 4 ? AF_INET : AF_INET6;
@@ -166,7 +166,10 @@ static void put_detail(char *out, size_t cap, int detail, X509 *cert, const char
         snprintf(out, cap, "\"%s\"", names);
     } else if (detail == NAMES) {
         names_of(names, sizeof names, cert);
-        snprintf(out, cap, "%s, not for %s", names, host ? host : "this host");
+        if (host && strcmp(names, host) == 0)
+            snprintf(out, cap, "%s by its common name, which does not count for an address", names);
+        else
+            snprintf(out, cap, "%s, not for %s", names, host ? host : "this host");
     }
 }
 

@@ -186,6 +186,14 @@ static int say_alert(mqw__tls_layer *self, int reason)
                SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
 }
 
+static int say_unknown_psk(mqw__tls_layer *self)
+{
+    char identity[MQW__TLS_WORDS] = "";
+    if (self->psk)
+        mqw__tls_plain(identity, sizeof identity, self->psk, strlen(self->psk));
+    return say(self, "PSK identity \"%.160s\" of the client is not known here", identity);
+}
+
 static int say_finding(mqw__tls_layer *self, unsigned long error)
 {
     int reason = ERR_GET_REASON(error);
@@ -193,7 +201,7 @@ static int say_finding(mqw__tls_layer *self, unsigned long error)
     if (self->certificate && ssl && reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
         return say(self, "%s", self->certificate);
     if (self->unknown_psk)
-        return say(self, "PSK identity \"%s\" of the client is not known here", self->psk ? self->psk : "");
+        return say_unknown_psk(self);
     if (ssl && reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
         return say_alert(self, reason);
     const saying *known = ssl ? find(findings, COUNT(findings), reason) : NULL;

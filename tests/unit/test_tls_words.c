@@ -56,6 +56,10 @@ static const trial trials[] = {
      "certificate of localhost is from the unknown CA \"Between CA\" (give that CA as CA file)", 0},
     {"chain.pem", "localhost", "stranger.pem", NULL,
      "certificate of localhost is from the unknown CA \"Test CA\" (give that CA as CA file)", 0},
+    {"address.pem", "127.0.0.1", "ca.pem", NULL,
+     "certificate of 127.0.0.1 is for 127.0.0.1 by its common name, which does not count for an address "
+     "(use that name, or give it as server name)",
+     0},
     {"elsewhere.pem", "localhost", "ca.pem", NULL,
      "certificate of localhost is for a.elsewhere.test, b.elsewhere.test, 192.0.2.1, not for localhost "
      "(use that name, or give it as server name)",
@@ -293,6 +297,9 @@ static const mismatch mismatches[] = {
     {{.max_version = TLS1_2_VERSION, PSK("you", key)},
      {.find_psk = find_psk, .certificate_file = ""},
      {"server does not know our PSK identity", "PSK identity \"you\" of the client is not known here"}},
+    {{.max_version = TLS1_2_VERSION, PSK("you\x1B[2J\xC2\x9B", key)},
+     {.find_psk = find_psk, .certificate_file = ""},
+     {"server does not know our PSK identity", "PSK identity \"you?[2J??\" of the client is not known here"}},
     {{.min_version = TLS1_3_VERSION, PSK("you", key)},
      {.find_psk = find_psk, .certificate_file = ""},
      {"server finds no cipher, curve or kind of certificate that both have",
