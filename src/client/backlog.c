@@ -142,34 +142,27 @@ void mqw__backlog_tell(mqw_client *client)
 
 // --- time ---
 
+// It is told on the next turn: a program that publishes anew then does not hold up this one.
 static void expire(mqw_client *client, mqw__message *message)
 {
     client->dropped++;
-    mqw__backlog_end(client, message, MQW_E_EXPIRED, NULL);
+    mqw__backlog_doom(client, message, MQW_E_EXPIRED);
 }
 
 static void expire_idle(mqw_client *client, uint64_t wall)
 {
-    mqw__messages over = {NULL, NULL};
     if (client->idle_expiry > wall)
         return;
     client->idle_expiry = UINT64_MAX;
     for (mqw__message *message = client->idle.first, *next; message; message = next) {
         next = message->queue.next;
-        if (message->expires <= wall) {
-            mqw__backlog_remove(client, message);
-            mqw__messages_add(&over, message);
-        } else if (message->expires < client->idle_expiry) {
+        if (message->expires <= wall)
+            expire(client, message);
+        else if (message->expires < client->idle_expiry)
             client->idle_expiry = message->expires;
-        }
     }
     if (client->idle_expiry < wall + LOOK_EVERY)
         client->idle_expiry = wall + LOOK_EVERY;
-    while (over.first) {
-        mqw__message *message = over.first;
-        mqw__messages_remove(&over, message);
-        expire(client, message);
-    }
 }
 
 void mqw__backlog_expire(mqw_client *client)

@@ -109,7 +109,7 @@ struct mqw_client {
     uint32_t queued;
     uint32_t unacknowledged; /**< Acknowledgements that the program owes. */
     uint32_t epoch;          /**< Number of the connection, in tokens and subscriptions. */
-    uint32_t batch;          /**< Number of the batch of the store that is being put together; never 0. */
+    uint32_t batch;          /**< Number of the batch of the store that is being put together (none: turn). */
     uint32_t committed;      /**< Number of the last batch on disk. */
     uint32_t commits;        /**< Commits under way. */
     int store_failed;        /**< Result of the store; 0: it works. */

@@ -155,8 +155,10 @@ int mqw__outgoing_promise(mqw_client *client, mqw__message *message)
 
 void mqw__outgoing_committed(mqw_client *client)
 {
+    if (!client->store) // what is promised from here on is told on the next turn
+        client->committed = client->batch++;
     for (mqw__message *message; (message = client->fresh.first);) {
-        if (client->store && !message->source && !mqw__durable_has(client, message->batch))
+        if (!(client->store && message->source) && !mqw__durable_has(client, message->batch))
             break;
         void *ctx = message->ctx;
         bool told = message->told || !client->taken;

@@ -390,6 +390,57 @@ static void what_expires_while_waiting_is_dropped(void **state)
 // ---- limits ----
 
 // v5:MQTT-3.2.2-11, v5:MQTT-3.2.2-14, v5:MQTT-3.2.2-15
+static int again;
+
+static int publish_dead(mqw_client *client, mqw_client_done *done_with)
+{
+    mqw_publish publish = {.topic = MQW_TEXT("t"), .qos = 1};
+    mqw_set(&publish.props, message_expiry, 0);
+    return mqw_client_publish(client, &publish, done_with, NULL);
+}
+
+static void publish_again(mqw_client *client, int result, const mqw_packet *answer, void *ctx)
+{
+    (void)answer;
+    (void)ctx;
+    if (result == MQW_E_EXPIRED && ++again < 100)
+        assert_int_equal(publish_dead(client, publish_again), 0);
+}
+
+static void taken_again(mqw_client *client, void *ctx)
+{
+    mqw_publish publish = {.topic = MQW_TEXT("t"), .qos = 1};
+    (void)ctx;
+    if (++again < 100)
+        assert_int_equal(mqw_client_publish(client, &publish, NULL, NULL), 0);
+}
+
+// A program that publishes whenever a message is over, or is taken, does not hold up the loop.
+static void callbacks_that_publish_leave_the_turn(void **state)
+{
+    (void)state;
+    mqw_client_options options = usual();
+    options.max_queued = 2;
+    options.when_full = MQW_FULL_DROP_OLDEST;
+    start(&options);
+    again = 0;
+    assert_int_equal(publish_dead(w.client, publish_again), 0);
+    mqw__client_turn(w.client);
+    mqw__client_turn(w.client);
+    assert_int_equal(again, 1);
+    again = 100;
+    settle();
+    again = 0;
+    mqw_client_on_taken(w.client, taken_again);
+    publishes("a", 1);
+    mqw__client_turn(w.client);
+    assert_int_equal(again, 1);
+    mqw__client_turn(w.client);
+    assert_int_equal(again, 2);
+    again = 100;
+    finish();
+}
+
 static void limits_of_the_server_are_kept(void **state)
 {
     (void)state;
@@ -632,6 +683,7 @@ int main(void)
         cmocka_unit_test(bytes_are_bounded),
         cmocka_unit_test(a_stalled_server_fills_the_queue_not_memory),
         cmocka_unit_test(what_expires_while_waiting_is_dropped),
+        cmocka_unit_test(callbacks_that_publish_leave_the_turn),
         cmocka_unit_test(limits_of_the_server_are_kept),
         cmocka_unit_test(what_cannot_be_said_is_misuse),
         cmocka_unit_test(properties_are_left_out_before_5_0),

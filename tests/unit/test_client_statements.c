@@ -85,7 +85,7 @@ static void clean_session(void **state)
     again(MQW_3_1_1, true);
     server("CONNACK reason=0");
     hears("open");
-    says("PUBLISH topic=\"a\" payload=\"one\" qos=1 packet_id=2");
+    says("PUBLISH topic=\"a\" payload=\"one\" qos=1 packet_id=1");
     server("PUBLISH topic=\"t\" payload=\"new\" qos=2 packet_id=7");
     hears("message t new");
     says("PUBREC packet_id=7");
@@ -128,11 +128,11 @@ static void clean_start_forgets(void **state)
         leaves(NULL);
         live(store, versions[i], true, "CONNACK reason=0");
         hears("open");
-        says("PUBLISH topic=\"a\" payload=\"old\" qos=1 packet_id=2");
+        says("PUBLISH topic=\"a\" payload=\"old\" qos=1 packet_id=1");
         server("PUBLISH topic=\"t\" payload=\"another\" qos=2 packet_id=7");
         hears("message t another");
         says("PUBREC packet_id=7");
-        server("PUBACK packet_id=2");
+        server("PUBACK packet_id=1");
         leaves(NULL);
         live(store, versions[i], false, "CONNACK reason=0");
         hears("open");
@@ -176,7 +176,7 @@ static void a_lost_session(void **state)
     server("CONNACK reason=0");
     hears("open");
     hears("published 0"); // the server had taken it
-    says("PUBLISH topic=\"a\" payload=\"one\" qos=1 packet_id=3");
+    says("PUBLISH topic=\"a\" payload=\"one\" qos=1 packet_id=1");
     server("PUBLISH topic=\"t\" payload=\"new\" qos=2 packet_id=7");
     hears("message t new");
     says("PUBREC packet_id=7");
