@@ -40,6 +40,7 @@ typedef struct pressure {
     uint32_t size;      // of a payload; 4 bytes at least, the number comes first
     uint8_t qos;
     bool in_pieces;
+    bool answers; // neither: it is an ordinary server, without subscriptions
     // the child's own
     mqw_conn *conn;
     uint64_t sent;
@@ -132,9 +133,11 @@ static inline void pressure_packet(mqw_conn *conn, const mqw_packet *packet, voi
         self->conn = conn;
         atomic_fetch_add(&self->board->served, 1);
         assert_int_equal(mqw_conn_connack(conn, &(mqw_connack){.reason = 0}), 0);
-        if (self->total == 0)
+        if (self->total == 0 && !self->answers)
             mqw_conn_pause(conn);
     }
+    if (packet->type == MQW_SUBSCRIBE)
+        mqw_conn_suback(conn, &(mqw_suback){packet->subscribe.packet_id, {(const uint8_t *)"\2", 1}, {0}});
     if (packet->type == MQW_PUBLISH) {
         uint64_t number = atomic_fetch_add(&self->board->heard, 1);
         if (pressure_number(packet->publish.payload) != number)
