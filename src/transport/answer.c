@@ -107,6 +107,16 @@ static verdict judge_plain(mqw__upgrade *self, bool head)
     return self->terms->options.page ? PAGE : PLAIN;
 }
 
+// What follows the request is then no frame, and whoever passes it on would see it otherwise than we.
+static bool has_body(const mqw__http *http)
+{
+    mqw_text value = {NULL, 0};
+    if (mqw__http_find(http, "Transfer-Encoding", &value) > 0)
+        return true;
+    int lengths = mqw__http_find(http, "Content-Length", &value);
+    return lengths > 1 || (lengths == 1 && !is_same(value, "0"));
+}
+
 static verdict judge_upgrade(mqw__upgrade *self)
 {
     const mqw__http *http = &self->http;
@@ -121,6 +131,10 @@ static verdict judge_upgrade(mqw__upgrade *self)
         mqw__upgrade_refuse(self, "peer is a page of %s, an origin that is not accepted",
                             mqw__http_show(shown, sizeof shown, self->origin));
         return FORBIDDEN;
+    }
+    if (has_body(http)) {
+        mqw__upgrade_refuse(self, "peer's request for a WebSocket has a body");
+        return BAD;
     }
     mqw__upgrade_refuse(self, "peer's request for a WebSocket is wrong");
     if (mqw__http_find(http, "Host", &value) != 1 || !mqw__http_lists(http, "Connection", "upgrade"))
