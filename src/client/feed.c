@@ -2,7 +2,7 @@
 // Payloads that are read from a source while they are sent. Other messages wait until all of it has gone.
 #include "inside.h"
 
-enum { PIECE = 16 * 1024 };
+enum { PIECE = 16 * 1024, PIECES_A_TURN = 64 };
 
 int mqw__feed_begin(mqw_client *client, mqw__message *message, const mqw_publish *publish)
 {
@@ -71,12 +71,15 @@ static bool move(mqw_client *client)
 
 void mqw__feed_go(mqw_client *client)
 {
-    while (client->phase == MQW__ACCEPTED && client->feed && mqw__outgoing_room(client)) {
+    int turn = PIECES_A_TURN; // a peer that takes all at once does not keep the loop from everything else
+    while (turn-- > 0 && client->phase == MQW__ACCEPTED && client->feed && mqw__outgoing_room(client)) {
         if (client->fed == client->feed->source->payload_size)
             finish(client);
         else if (!move(client))
             return;
     }
+    if (turn < 0)
+        mqw__client_wake(client, 0);
 }
 
 void mqw__feed_lost(mqw_client *client)

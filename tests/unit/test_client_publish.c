@@ -611,6 +611,30 @@ static void a_source_that_closes_the_client(void **state)
     }
 }
 
+static void publish_empty_source(void *self)
+{
+    mqw_publish publish = {.topic = MQW_TEXT("t")};
+    mqw_source source = {.read = read_source, .release = publish_empty_source, .self = self};
+    if (++again < 1000)
+        assert_int_equal(mqw_client_publish_from(w.client, &publish, &source, NULL, NULL), 0);
+}
+
+// Each is followed by another: what else the loop has to do comes in between.
+static void sources_leave_the_turn(void **state)
+{
+    (void)state;
+    open_usual();
+    w.quiet = true;
+    again = 0;
+    publish_empty_source(NULL);
+    mqw__client_turn(w.client);
+    assert_in_range(again, 2, 100);
+    settle();
+    assert_int_equal(again, 1000);
+    w.quiet = false;
+    finish();
+}
+
 static void refused_sources_are_released(void **state)
 {
     (void)state;
@@ -691,6 +715,7 @@ int main(void)
         cmocka_unit_test(a_source_is_read_when_it_is_sent),
         cmocka_unit_test(an_answer_before_the_end),
         cmocka_unit_test(a_source_that_closes_the_client),
+        cmocka_unit_test(sources_leave_the_turn),
         cmocka_unit_test(refused_sources_are_released),
         cmocka_unit_test(closing_waits_for_what_is_queued),
         cmocka_unit_test(closing_does_not_wait_for_ever),
