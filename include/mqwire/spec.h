@@ -261,14 +261,14 @@ typedef enum mqw_role {
     X(AFTER_DISCONNECT,    "MQTT-3.14.4-2", "MQTT-3.14.4-1", 3, 5, 0x82, MISUSE,  REFUSE, "packet after DISCONNECT") \
     X(AFTER_REFUSAL,       "MQTT-3.2.2-5",  "MQTT-3.2.2-7",  3, 5, 0x82, MISUSE,  REFUSE, "packet after a CONNACK that refuses") \
     X(AUTH_ONLY,           "",              "MQTT-3.1.2-30", 5, 5, 0x82, MISUSE,  REFUSE, "packet other than AUTH or DISCONNECT while authenticating") \
-    X(AUTH_UNASKED_SERVER, "",              "MQTT-4.12.0-6", 5, 5, 0x82, MISUSE,  REFUSE, "authentication of a server without a method in CONNECT") \
+    X(AUTH_UNASKED_SERVER, "",              "MQTT-4.12.0-6", 5, 5, 0x82, CONTENT, REFUSE, "authentication of a server without a method in CONNECT") \
     X(AUTH_UNASKED_CLIENT, "",              "MQTT-4.12.0-7", 5, 5, 0x82, MISUSE,  REFUSE, "AUTH of a client without a method in CONNECT") \
     X(AUTH_REASON_SERVER,  "",              "MQTT-4.12.0-2", 5, 5, 0x82, MISUSE,  REFUSE, "AUTH of a server while connecting is not 0x18") \
     X(AUTH_REASON_CLIENT,  "",              "MQTT-4.12.0-3", 5, 5, 0x82, MISUSE,  REFUSE, "AUTH of a client while connecting is not 0x18") \
-    X(AUTH_METHOD,         "",              "MQTT-4.12.0-5", 5, 5, 0x82, MISUSE,  REFUSE, "authentication method differs from that of CONNECT") \
+    X(AUTH_METHOD,         "",              "MQTT-4.12.0-5", 5, 5, 0x82, CONTENT, REFUSE, "authentication method differs from that of CONNECT") \
     X(AUTH_METHOD_AGAIN,   "",              "MQTT-4.12.1-1", 5, 5, 0x82, MISUSE,  REFUSE, "re-authentication with another method") \
-    X(SESSION_PRESENT_CLEAN, "MQTT-3.2.2-1", "MQTT-3.2.2-2", 4, 5, 0x82, MISUSE,  REFUSE, "Session Present although the client started clean") \
-    X(ASSIGNED_CLIENT_ID,  "",              "MQTT-3.2.2-16", 5, 5, 0x82, MISUSE,  REFUSE, "CONNACK assigns no client identifier though CONNECT had none") \
+    X(SESSION_PRESENT_CLEAN, "MQTT-3.2.2-1", "MQTT-3.2.2-2", 4, 5, 0x82, CONTENT, REFUSE, "Session Present although the client started clean") \
+    X(ASSIGNED_CLIENT_ID,  "",              "MQTT-3.2.2-16", 5, 5, 0x82, CONTENT, REFUSE, "CONNACK assigns no client identifier though CONNECT had none") \
     X(RESPONSE_INFO,       "",              "MQTT-3.1.2-28", 5, 5, 0x82, CONTENT, REFUSE, "response information that was not asked for") \
     X(SESSION_EXPIRY_RAISED, "",            "section 3.14.2.2.2", 5, 5, 0x82, CONTENT, REFUSE, "DISCONNECT sets a session expiry although CONNECT had none") \
     /* what the peers agreed: limits */ \

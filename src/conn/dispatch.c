@@ -41,6 +41,9 @@ static void tell_misuse(mqw_conn *conn, const mqw__audience *audience)
 {
     if ((conn->flags & (MQW__MISUSED | MQW__FREED)) != MQW__MISUSED)
         return;
+    void *ctx;
+    if (conn->link && !listeners(conn, audience, &ctx)->error)
+        return; /* mqw_conn_misused: nobody but its link hears of it */
     mqw_error error;
     mqw__blame_explain(conn->extra->misuse, &error);
     error.field = conn->extra->misuse_field;

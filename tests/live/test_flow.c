@@ -301,10 +301,34 @@ static void misuse_without_handler(const mqw_conn_options *options)
     live_end(&live);
 }
 
-// It is a bug in the program: one line on standard error and the end, unless that is turned off.
-static void test_misuse_without_an_error_handler_ends_the_program(void **state)
+static void misuses(mqw_conn *conn, const mqw_packet *packet, void *ctx)
 {
-    (void)state;
+    (void)packet;
+    (void)ctx;
+    assert_int_equal(mqw_conn_pingresp(conn), MQW_E_MISUSE);
+}
+
+static void misuse_in_a_handler(const mqw_conn_options *options)
+{
+    static const mqw_handlers deaf = {.size = sizeof deaf, .connack = misuses};
+    const mqw_connect hello = {.client_id = MQW_TEXT("c")};
+    static const uint8_t accepted[] = {0x20, 2, 0, 0};
+    testbed live;
+    side end = {.quiet = false};
+    live_start(&live);
+    int fd = side_on_socket(&end, &live, MQW_CLIENT, options, &quick);
+    assert_int_equal(mqw_conn_handle(end.conn, &deaf, NULL), 0);
+    assert_int_equal(mqw_conn_connect(end.conn, &hello), 0);
+    assert_int_equal(write(fd, accepted, sizeof accepted), sizeof accepted);
+    for (int i = 0; i < 10; i++)
+        uv_run(&live.loop, UV_RUN_NOWAIT);
+    plain_close(fd);
+    live_end(&live);
+}
+
+// It is a bug in the program: one line on standard error and the end, unless that is turned off.
+static void ends_the_program(void (*misuse)(const mqw_conn_options *options))
+{
     int ends[2];
     char line[512] = "";
     assert_int_equal(pipe(ends), 0);
@@ -312,7 +336,7 @@ static void test_misuse_without_an_error_handler_ends_the_program(void **state)
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
         signal(SIGABRT, SIG_DFL);
-        misuse_without_handler(NULL);
+        misuse(NULL);
         _exit(0);
     }
     close(ends[1]);
@@ -326,7 +350,14 @@ static void test_misuse_without_an_error_handler_ends_the_program(void **state)
     assert_non_null(strstr(line, "mqwire: misuse"));
     assert_ptr_equal(strchr(line, '\n'), line + len - 1);
     const mqw_conn_options returns = {.size = sizeof returns, .on_misuse = MQW_RETURN_ONLY};
-    misuse_without_handler(&returns);
+    misuse(&returns);
+}
+
+static void test_misuse_without_an_error_handler_ends_the_program(void **state)
+{
+    (void)state;
+    ends_the_program(misuse_without_handler);
+    ends_the_program(misuse_in_a_handler);
 }
 
 // --- deadlines ---

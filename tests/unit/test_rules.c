@@ -365,16 +365,16 @@ static void connack_answers_connect(void **state)
 {
     (void)state;
     // MQTT-3.2.2-1, MQTT-3.2.2-2
-    answer("CONNECT clean_start client_id=\"c\"", "CONNACK session_present", "session_present", MQW_E_MISUSE,
+    answer("CONNECT clean_start client_id=\"c\"", "CONNACK session_present", "session_present", MQW_E_REFUSED,
            MQW_RULE_SESSION_PRESENT_CLEAN);
     assert_int_equal(answer("CONNECT version=5 clean_start client_id=\"c\"", "CONNACK session_present",
-                            "session_present", MQW_E_MISUSE, MQW_RULE_SESSION_PRESENT_CLEAN),
-                     MQW_E_MISUSE);
+                            "session_present", MQW_E_REFUSED, MQW_RULE_SESSION_PRESENT_CLEAN),
+                     MQW_E_REFUSED);
     assert_int_equal(answer("CONNECT client_id=\"c\"", "CONNACK session_present", NULL, 0, 0), 0);
     // MQTT-3.2.2-16
-    assert_int_equal(answer("CONNECT version=5 client_id=\"\"", "CONNACK", "assigned_client_id", MQW_E_MISUSE,
-                            MQW_RULE_ASSIGNED_CLIENT_ID),
-                     MQW_E_MISUSE);
+    assert_int_equal(answer("CONNECT version=5 client_id=\"\"", "CONNACK", "assigned_client_id",
+                            MQW_E_REFUSED, MQW_RULE_ASSIGNED_CLIENT_ID),
+                     MQW_E_REFUSED);
     assert_int_equal(
         answer("CONNECT version=5 client_id=\"\"", "CONNACK assigned_client_id=\"x\"", NULL, 0, 0), 0);
     assert_int_equal(answer("CONNECT version=5 client_id=\"\"", "CONNACK reason=0x85", NULL, 0, 0), 0);
@@ -396,14 +396,14 @@ static void connack_names_the_method(void **state)
     (void)state;
     // MQTT-4.12.0-5, MQTT-4.12.0-6
     assert_int_equal(answer("CONNECT version=5 client_id=\"c\"", "CONNACK auth_method=\"m\"", "auth_method",
-                            MQW_E_MISUSE, MQW_RULE_AUTH_UNASKED_SERVER),
-                     MQW_E_MISUSE);
+                            MQW_E_REFUSED, MQW_RULE_AUTH_UNASKED_SERVER),
+                     MQW_E_REFUSED);
     assert_int_equal(answer("CONNECT version=5 client_id=\"c\" auth_method=\"m\"", "CONNACK", "auth_method",
-                            MQW_E_MISUSE, MQW_RULE_AUTH_METHOD),
-                     MQW_E_MISUSE);
+                            MQW_E_REFUSED, MQW_RULE_AUTH_METHOD),
+                     MQW_E_REFUSED);
     assert_int_equal(answer("CONNECT version=5 client_id=\"c\" auth_method=\"m\"",
-                            "CONNACK auth_method=\"n\"", "auth_method", MQW_E_MISUSE, MQW_RULE_AUTH_METHOD),
-                     MQW_E_MISUSE);
+                            "CONNACK auth_method=\"n\"", "auth_method", MQW_E_REFUSED, MQW_RULE_AUTH_METHOD),
+                     MQW_E_REFUSED);
     assert_int_equal(answer("CONNECT version=5 client_id=\"c\" auth_method=\"m\"",
                             "CONNACK auth_method=\"m\"", NULL, 0, 0),
                      0);
@@ -411,8 +411,8 @@ static void connack_names_the_method(void **state)
         answer("CONNECT version=5 client_id=\"c\" auth_method=\"\"", "CONNACK auth_method=\"\"", NULL, 0, 0),
         0);
     assert_int_equal(answer("CONNECT version=5 client_id=\"c\" auth_method=\"\"", "CONNACK auth_method=\"x\"",
-                            "auth_method", MQW_E_MISUSE, MQW_RULE_AUTH_METHOD),
-                     MQW_E_MISUSE);
+                            "auth_method", MQW_E_REFUSED, MQW_RULE_AUTH_METHOD),
+                     MQW_E_REFUSED);
     assert_int_equal(
         answer("CONNECT version=5 client_id=\"c\" auth_method=\"m\"", "CONNACK reason=0x8c", NULL, 0, 0), 0);
 }
@@ -464,9 +464,9 @@ static void authentication_goes_wrong(void **state)
                "reason");
     refused_by(client, say(client, "AUTH reason=0x19 auth_method=\"m\""), MQW_E_MISUSE,
                MQW_RULE_AUTH_REASON_CLIENT, "reason");
-    refused_by(client, say(client, "AUTH reason=0x18 auth_method=\"mm\""), MQW_E_MISUSE, MQW_RULE_AUTH_METHOD,
-               "auth_method");
-    refused_by(client, say(client, "AUTH reason=0x18 auth_method=\"n\""), MQW_E_MISUSE, MQW_RULE_AUTH_METHOD,
+    refused_by(client, say(client, "AUTH reason=0x18 auth_method=\"mm\""), MQW_E_REFUSED,
+               MQW_RULE_AUTH_METHOD, "auth_method");
+    refused_by(client, say(client, "AUTH reason=0x18 auth_method=\"n\""), MQW_E_REFUSED, MQW_RULE_AUTH_METHOD,
                "auth_method");
     faulted_by(client, feed(client, "f0 06 00 04 15 0001 'm'"), MQW_E_PROTOCOL, MQW_RULE_AUTH_REASON_SERVER);
     writes(client, "e0 01 82");
