@@ -25,6 +25,10 @@ static const mqw_handlers given_up = {.size = sizeof given_up, .close = on_gone}
 
 void mqw__connect_release(mqw_client *client)
 {
+    mqw__outgoing_lost(client);
+    mqw__requests_lost(client);
+    mqw__delivery_lost(client);
+    mqw__auth_lost(client);
     mqw_conn_handle_shared(client->conn, &given_up, client);
     client->lingering++;
     client->conn = NULL;
@@ -32,15 +36,10 @@ void mqw__connect_release(mqw_client *client)
 
 // --- giving up ---
 
-static const char *words_of(int result)
-{
-    return mqw_strerror(result);
-}
-
 void mqw__client_fail(mqw_client *client, int result, const char *words)
 {
     mqw_conn *conn = client->conn;
-    mqw__loss loss = {.ending = {.result = result}, .words = words ? words : words_of(result)};
+    mqw__loss loss = {.ending = {.result = result}, .words = words ? words : mqw_strerror(result)};
     if (!conn || client->store_failed) // the next turn gives up
         return;
     if (result == MQW_E_TIMEOUT || result == MQW_E_STREAM || mqw_conn_version(conn) < MQW_5_0) {
@@ -146,7 +145,7 @@ static int make_connect(mqw_client *client, mqw_connect *connect)
 static void give_up(mqw_client *client, int result, const char *words)
 {
     mqw__loss loss = {.ending = {.result = result, .hopeless = result != MQW_E_NO_MEMORY},
-                      .words = words ? words : words_of(result)};
+                      .words = words ? words : mqw_strerror(result)};
     client->world.abort(client->world.self, client->conn);
     mqw__client_lost(client, &loss);
 }
@@ -188,7 +187,7 @@ void mqw__connect_begin(mqw_client *client)
     if (result >= 0)
         return;
     client->conn = NULL;
-    mqw__loss loss = {.ending = {.result = result}, .words = words_of(result)};
+    mqw__loss loss = {.ending = {.result = result}, .words = mqw_strerror(result)};
     mqw__client_lost(client, &loss);
 }
 
@@ -436,10 +435,5 @@ void mqw__connect_part(mqw_client *client)
     } else {
         client->world.abort(client->world.self, conn);
     }
-    mqw__outgoing_lost(client);
-    mqw__requests_lost(client);
-    mqw__delivery_lost(client);
-    if (client->auth)
-        mqw__auth_lost(client);
     mqw__connect_release(client);
 }

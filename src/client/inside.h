@@ -176,7 +176,7 @@ void mqw__client_blame(mqw_client *client, uint8_t reason, const char *words);
 void mqw__client_distrust(mqw_client *client, const char *words);
 /** Says goodbye and lets go of the connection. */
 void mqw__connect_part(mqw_client *client);
-/** Lets go of a connection that closes by itself. */
+/** Lets go of a connection that closes by itself, with all that was under way on it. */
 void mqw__connect_release(mqw_client *client);
 
 // --- lost.c ---

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth.h"
 #include "inside.h"
 
 static mqw_text reason_string(const mqw_packet *packet, uint8_t version)
@@ -38,19 +37,6 @@ static void put_in_words(mqw_client *client, const mqw__loss *loss)
         snprintf(client->words, sizeof client->words, "%s", mqw_strerror(loss->ending.result));
 }
 
-static void let_go(mqw_client *client)
-{
-    client->phase = MQW__RESTING;
-    if (!client->conn)
-        return;
-    mqw__outgoing_lost(client);
-    mqw__requests_lost(client);
-    mqw__delivery_lost(client);
-    if (client->auth)
-        mqw__auth_lost(client);
-    mqw__connect_release(client);
-}
-
 static int64_t decide(mqw_client *client, const mqw__loss *loss)
 {
     mqw__ending ending = loss->ending;
@@ -77,7 +63,9 @@ void mqw__client_lost(mqw_client *client, const mqw__loss *loss)
     client->failure.packet = NULL;
     client->failure.error = NULL;
     client->due = mqw__client_now(client) + (uint64_t)(delay > 0 ? delay : 0);
-    let_go(client);
+    client->phase = MQW__RESTING;
+    if (client->conn)
+        mqw__connect_release(client);
     if (client->handlers.on_lost)
         client->handlers.on_lost(client, &failure, client->ctx);
     if (delay < 0 && client->phase == MQW__RESTING)
