@@ -119,6 +119,7 @@ hears ours -p "$plain" -V 5 -t 'down/#' -q 2 -j -C 3 -D subscribe subscription-i
 reader=$child
 npm say
 heard ours "$reader"
+# shellcheck disable=SC2016 # the ${i} is of JavaScript
 json 'all.length === 3 && all.every((m, i) => m.topic === `down/${i}` && m.qos === i && m.payload === "héllo")'
 json 'all.every(({ properties: p }) => p.payload_format === 1 && p.message_expiry === 60 && p.content_type === "text/plain" &&
     p.response_topic === "r/t" && p.correlation_data === "c1" && p.subscription_ids.join() === "7")'
@@ -141,8 +142,10 @@ json 'all[0].topic === "up/x" && all[0].qos === 2 && all[0].payload === "grüß"
 json 'JSON.stringify(all[0].userProperties) === JSON.stringify({ k: ["v", "w"], "ключ": "" })'
 
 # two of ours share what npm publishes: every message once, each gets some
+# shellcheck disable=SC2016 # $share is of MQTT
 hears one -p "$plain" -V 5 -t '$share/group/shared/t' -q 1 -C 10
 first=$child
+# shellcheck disable=SC2016 # as above
 hears two -p "$plain" -V 5 -t '$share/group/shared/t' -q 1 -C 10
 second=$child
 npm share
