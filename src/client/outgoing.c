@@ -3,7 +3,10 @@
 // published, but QoS 0 does not wait for QoS 1 and 2 that may not go yet (section 4.9).
 #include "inside.h"
 
-enum { FLUSH_AT = 64 * 1024 };
+enum {
+    FLUSH_AT = 64 * 1024,
+    STORE_BUSY = 100 // ms until a store that took nothing is asked again
+};
 
 // --- the output ---
 
@@ -233,7 +236,9 @@ static bool is_stored(mqw_client *client, mqw__message *message)
     if (!client->store || message->source || (knows && message->stored_id == promise->packet_id))
         return true;
     int result = record(client, message);
-    if (result < 0)
+    if (result == MQW_E_BUSY)
+        mqw__client_wake(client, mqw__client_now(client) + STORE_BUSY);
+    else if (result < 0)
         mqw__outgoing_break(client, result);
     return result >= 0 && message->qos == 1;
 }
@@ -242,7 +247,7 @@ static bool send_release(mqw_client *client, mqw_promise *promise)
 {
     mqw_ack ack = {.packet_id = promise->packet_id};
     if (!is_stored(client, promise->message))
-        return !client->broken;
+        return promise->held;
     int result = mqw_conn_pubrel(client->conn, &ack);
     if (result == MQW_E_NO_MEMORY)
         mqw__outgoing_break(client, result);
@@ -263,7 +268,7 @@ static bool send_publish(mqw_client *client, mqw_promise *promise)
         return true;
     }
     if (!is_stored(client, message))
-        return !client->broken;
+        return promise->held;
     mqw_packet packet;
     mqw__message_read(message, client->limits.version, wall, &packet);
     packet.publish.packet_id = promise->packet_id;
@@ -340,7 +345,7 @@ static void released(mqw_client *client, uint16_t packet_id, uint8_t reason)
     mqw__message *message = promise->message;
     message->reason = reason;
     int result = client->store && !message->source ? record(client, message) : 0;
-    if (result < 0)
+    if (result < 0 && result != MQW_E_BUSY) // then it is stored before PUBREL leaves
         mqw__client_fail(client, result, NULL);
 }
 

@@ -355,6 +355,29 @@ static void a_lost_session_while_the_store_is_full(void **state)
     without_disk();
 }
 
+// PUBREL waits for a store that takes nothing now; the connection stays.
+static void a_release_waits_for_the_store(void **state)
+{
+    (void)state;
+    with_disk();
+    open_durable("CONNACK reason=0x00");
+    publishes("a", 2);
+    settle();
+    commits(0);
+    heard[0] = '\0';
+    disk.fails = MQW_E_BUSY;
+    server_says("PUBREC packet_id=1");
+    passes(1000);
+    hears("");
+    disk.fails = 0;
+    passes(1000);
+    assert_int_equal(disk.asked, 1);
+    commits(0);
+    hears("PUBREL packet_id=1");
+    dies();
+    without_disk();
+}
+
 // Somebody else who uses the store has seen it fail: there is no commit of ours that would tell.
 static void a_store_that_others_saw_fail(void **state)
 {
@@ -564,6 +587,7 @@ int main(void)
         cmocka_unit_test(records_that_make_no_sense),
         cmocka_unit_test(records_whose_packet_is_another),
         cmocka_unit_test(a_lost_session_while_the_store_is_full),
+        cmocka_unit_test(a_release_waits_for_the_store),
         cmocka_unit_test(a_store_that_others_saw_fail),
         cmocka_unit_test(a_commit_that_fails_acknowledges_nothing),
         cmocka_unit_test(what_is_received_is_on_disk_before_it_is_acknowledged),
