@@ -168,8 +168,10 @@ static void sets_and_deletes(void **state)
     assert_int_equal(put(&on, "b", "4"), 0);
     assert_int_equal(put(&on, "d", "5"), 0);
     assert_int_equal(drop(&on, "d"), 0);
+    assert_int_equal(drop(&on, "e"), 0);
+    assert_int_equal(put(&on, "e", ""), 0);
     shelf_again(&on);
-    assert_string_equal(records(&on, ""), "b=4 c= ");
+    assert_string_equal(records(&on, ""), "b=4 c= e= ");
     shelf_end(&on);
 }
 

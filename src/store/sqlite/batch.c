@@ -111,7 +111,8 @@ int mqw__batch_put(mqw__batch *batch, mqw_bytes key, mqw_bytes value)
     mqw__change *change = find(batch, key, &way);
     if (!is_at(change, key))
         change = NULL;
-    uint8_t *room = change && change->room >= value.len ? change->value : take(batch, value.len);
+    bool fits = change && change->value && change->room >= value.len; // one that deletes has no room
+    uint8_t *room = fits ? change->value : take(batch, value.len);
     if (room && !change)
         change = insert(batch, key, &way);
     if (!room || !change)
