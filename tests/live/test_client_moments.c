@@ -186,7 +186,7 @@ static void passes(testbed *live, uint32_t chance)
             (void)uv_run(&live->loop, UV_RUN_NOWAIT);
         return;
     }
-    uint64_t until = uv_hrtime() + chance / 2 % 16000 * 1000;
+    uint64_t until = uv_hrtime() + UINT64_C(1000) * (chance / 2 % 16000);
     while (uv_hrtime() < until)
         (void)uv_run(&live->loop, UV_RUN_NOWAIT);
 }
@@ -221,8 +221,9 @@ static void closed_at_any_moment(void **state)
     uint32_t seed = (uint32_t)uv_hrtime() | 1;
     mqw_tls *tls = pressure_tls(MQW_CLIENT);
     (void)state;
-    if (getenv("MQW_SEED"))
-        seed = (uint32_t)strtoul(getenv("MQW_SEED"), NULL, 10);
+    const char *again = getenv("MQW_SEED");
+    if (again)
+        seed = (uint32_t)strtoul(again, NULL, 10);
     print_message("MQW_SEED=%u\n", seed);
     for (int i = 0; i < 3; i++) {
         pressure server = {.scheme = schemes[i], .answers = true};

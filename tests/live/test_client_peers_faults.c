@@ -14,15 +14,15 @@ typedef struct program {
     testbed *live;
     fault_proxy proxy;
     mqw_client *client;
-    uint8_t version; // asked for; 0: any
-    uint8_t spoken;
-    uint8_t qos; // the highest
     int opened, lost, closed, over, bad, granted;
     int heard[3][MESSAGES];
     int fresh[MESSAGES]; // QoS 2 without DUP
-    bool twice_is_fine;  // QoS 2 with DUP
     int next[3];         // the first that has not come yet
+    uint8_t version;     // asked for; 0: any
+    uint8_t spoken;
+    uint8_t qos; // the highest
     bool in_order;
+    bool twice_is_fine; // QoS 2 with DUP
     char name[24], topic[24];
     char words[96];  // of the last loss
     char order[100]; // of what has come, by QoS and number
@@ -89,8 +89,9 @@ static void on_granted(mqw_client *client, int result, const mqw_packet *answer,
 
 // --- what it does ---
 
-static void publishes(program *self, uint8_t number, uint8_t qos)
+static void publishes(program *self, int which, uint8_t qos)
 {
+    const uint8_t number = (uint8_t)which;
     const mqw_publish publish = {
         .topic = {self->topic, strlen(self->topic)}, .payload = {&number, 1}, .qos = qos};
     assert_int_equal(mqw_client_publish(self->client, &publish, on_done, self), 0);
@@ -140,7 +141,7 @@ static void starts(program *self, testbed *live)
 static void talks(program *self)
 {
     subscribes(self);
-    for (uint8_t i = 0; i < MESSAGES; i++)
+    for (int i = 0; i < MESSAGES; i++)
         for (uint8_t qos = 1; qos <= self->qos; qos++)
             publishes(self, i, qos);
 }
@@ -249,7 +250,7 @@ static void measure(const broker *at, uint8_t version, uint64_t bytes[2])
 /** Harm of a kind at bytes of both directions, equally far from each other. */
 static void harms(const broker *at, uint8_t version, enum fault_kind kind, int count)
 {
-    program *programs = calloc((size_t)(2 * count), sizeof *programs);
+    program *programs = calloc(2 * (size_t)count, sizeof *programs);
     uint64_t bytes[2];
     testbed live;
     assert_non_null(programs);
@@ -284,7 +285,8 @@ static void mosquitto_and_cuts(void **state)
         without("mosquitto");
     broker at = {.pid = 0};
     broker_start(&at, false);
-    for (uint8_t version = MQW_3_1; version <= MQW_5_0; version++) {
+    for (int each = MQW_3_1; each <= MQW_5_0; each++) {
+        uint8_t version = (uint8_t)each;
         harms(&at, version, FAULT_CUT, version == MQW_3_1 ? 8 : CUTS);
         harms(&at, version, FAULT_RESET, 8);
     }
@@ -382,7 +384,7 @@ static void mosquitto_forgets(void **state)
     crowd all = {programs, 20};
     broker at = {.pid = 0};
     testbed live;
-    int opened[20];
+    int opened[20] = {0};
     broker_start(&at, false);
     live_start(&live);
     begin_slowly(&all, &live, &at);
