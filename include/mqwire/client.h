@@ -6,8 +6,9 @@
  *
  * It belongs to the thread of its loop (mqw_client_post apart), has no thread, and never blocks. Every call
  * is legal in every callback, closing included. Every request that was accepted ends in exactly one call of
- * its completion, never inside the call that made it. All memory that it holds is bounded by options. Without
- * memory a call is refused, or the connection is lost with MQW_E_NO_MEMORY and made anew.
+ * its completion, never inside the call that made it. All memory that it holds is bounded by options, but for
+ * what the program sets up: routes, and subscriptions that were granted. Without memory a call is refused, or
+ * the connection is lost with MQW_E_NO_MEMORY and made anew.
  *
  * Order: messages leave in the order in which they were published, whatever their QoS, but QoS 0 does not
  * wait for QoS 1 and 2 that may not go yet (receive maximum, a commit of the store). SUBSCRIBE and
@@ -150,9 +151,11 @@ typedef struct mqw_client_options {
     bool stubborn;
     bool manual_ack; /**< The program acknowledges with mqw_client_ack; else when the handler has returned. */
     bool no_aliases; /**< Sends no topic aliases of its own. */
-    uint8_t when_full;         /**< MQW_FULL_… */
-    uint32_t max_queued;       /**< Messages that wait or are in flight; default 10,000. */
-    uint32_t max_queued_bytes; /**< Their bytes; default 16 MiB. */
+    uint8_t when_full; /**< MQW_FULL_… */
+    /** Messages that wait or are in flight, and, by itself, SUBSCRIBE and UNSUBSCRIBE that wait or have no
+     * answer yet (after their time-out, too, as long as the connection lasts); default 10,000. */
+    uint32_t max_queued;
+    uint32_t max_queued_bytes; /**< Their bytes, each by themselves; default 16 MiB. */
     /** For SUBACK and UNSUBACK once sent; before that, and again after a lost connection, for waiting;
      * default 30 s. */
     uint32_t request_timeout;
@@ -218,10 +221,11 @@ MQW_API void mqw_client_on_taken(mqw_client *client, void (*taken)(mqw_client *c
 /** Subscribes. `props` (subscription identifier, user properties) may be NULL. Filters that were granted are
  * restored when a server has lost the session, with their options and identifier but without the user
  * properties; retained messages then come as retain_handling says. Options beside QoS, and `props`, are left
- * out before 5.0. Results as mqw_client_publish; `done` may be NULL; answer: SUBACK. */
+ * out before 5.0. At most max_queued wait or are in flight, UNSUBSCRIBE included, else MQW_E_FULL (what is
+ * restored does not count). Results as mqw_client_publish; `done` may be NULL; answer: SUBACK. */
 MQW_API int mqw_client_subscribe(mqw_client *client, const mqw_filter *filters, size_t count,
                                  const mqw_props *props, mqw_client_done *done, void *ctx);
-/** Unsubscribes. Results as mqw_client_publish; answer: UNSUBACK. */
+/** Unsubscribes. Bounds and results as mqw_client_subscribe; answer: UNSUBACK. */
 MQW_API int mqw_client_unsubscribe(mqw_client *client, const mqw_text *filters, size_t count,
                                    const mqw_props *props, mqw_client_done *done, void *ctx);
 
@@ -267,7 +271,9 @@ MQW_API int mqw_client_post(mqw_client *client, void (*run)(mqw_client *client, 
 MQW_API void mqw_client_pause(mqw_client *client);
 /** Reads again. */
 MQW_API void mqw_client_resume(mqw_client *client);
-/** Gives up the present connection or waiting time and tries at once. */
+/** Gives up the present connection or waiting time and tries at once; after a connection the same server. An
+ * attempt under way is given up for one at the next server. For back-off and max_attempts it is no failure.
+ */
 MQW_API void mqw_client_reconnect(mqw_client *client);
 
 /** Facts and counters. Views live until the next call into the client. */

@@ -77,6 +77,7 @@ struct mqw_client {
     mqw__requests waiting, sent;
     mqw__requests refused; /**< Over, to be told on the next turn. */
     mqw__pending pending;  /**< Those sent, by packet identifier. */
+    uint64_t asked_bytes;  /**< Of those of the program. */
     mqw__subscriptions subscriptions;
 
     // incoming messages
@@ -107,6 +108,7 @@ struct mqw_client {
     int broken;      /**< Result for which the next turn gives the connection up; 0: none. */
     uint32_t fed;    /**< Bytes of the feed that were sent. */
     uint32_t queued;
+    uint32_t asked;          /**< Requests of the program that are not gone yet. */
     uint32_t unacknowledged; /**< Acknowledgements that the program owes. */
     uint32_t epoch;          /**< Number of the connection, in tokens and subscriptions. */
     uint32_t batch;          /**< Number of the batch of the store that is being put together (none: turn). */

@@ -41,9 +41,12 @@ static int64_t decide(mqw_client *client, const mqw__loss *loss)
 {
     mqw__ending ending = loss->ending;
     ending.now = mqw__client_now(client);
+    if (loss->redial) {
+        mqw__retry_again(&client->retry, ending.now);
+        return 0;
+    }
     ending.random = client->world.random(client->world.self);
-    int64_t delay = mqw__retry_lost(&client->retry, &ending);
-    return loss->redial ? 0 : delay;
+    return mqw__retry_lost(&client->retry, &ending);
 }
 
 void mqw__client_lost(mqw_client *client, const mqw__loss *loss)

@@ -47,6 +47,7 @@ static int encode(mqw__request **out, int type, mqw_list list, const mqw_props *
     }
     if (len >= 0) {
         (*out)->size = (uint32_t)len;
+        (*out)->room = sizeof **out + (uint32_t)len;
         (*out)->type = (uint8_t)type;
         return 0;
     }
@@ -72,6 +73,7 @@ static bool keep_filters(mqw__request *request, const mqw_filter *filters, size_
             return false;
         end = &(*end)->chain;
         request->count++;
+        request->room += sizeof **end + filters[i].filter.len;
     }
     return true;
 }

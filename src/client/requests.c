@@ -76,6 +76,33 @@ static void unfile(mqw_client *client, mqw__request *request)
     request->packet_id = 0;
 }
 
+// --- how many there are ---
+
+// What is restored was granted already: it does not count.
+static int admit(const mqw_client *client, const mqw__request *request)
+{
+    if (request->room > client->max_queued_bytes)
+        return MQW_E_TOO_LARGE;
+    bool fits =
+        client->asked < client->max_queued && client->asked_bytes + request->room <= client->max_queued_bytes;
+    return fits ? 0 : MQW_E_FULL;
+}
+
+static void count(mqw_client *client, const mqw__request *request)
+{
+    client->asked++;
+    client->asked_bytes += request->room;
+}
+
+static void drop(mqw_client *client, mqw__request *request)
+{
+    if (!request->restores) {
+        client->asked--;
+        client->asked_bytes -= request->room;
+    }
+    mqw__request_free(request);
+}
+
 // --- the end of a request ---
 
 static void tell_unsubscribed(mqw_client *client, mqw_text filter, int result)
@@ -93,7 +120,7 @@ static void tell(mqw_client *client, mqw__request *request, int result, const mq
         mqw__subscriptions_drop(&client->subscriptions, at->options.filter);
         tell_unsubscribed(client, at->options.filter, result);
     }
-    mqw__request_free(request);
+    drop(client, request);
     if (done)
         done(client, result, answer, ctx);
 }
@@ -152,7 +179,7 @@ static void divide(mqw_client *client, mqw__request *request)
     for (const mqw__subscription *at = request->filters; at; at = at->chain)
         if (!restore(client, &at->options, 1, at->id))
             break;
-    mqw__request_free(request);
+    drop(client, request);
 }
 
 static bool send_first(mqw_client *client)
@@ -196,6 +223,12 @@ void mqw__requests_pump(mqw_client *client)
 
 static int ask(mqw_client *client, mqw__request *request, mqw_client_done *done, void *ctx)
 {
+    int result = admit(client, request);
+    if (result < 0) {
+        mqw__request_free(request);
+        return result;
+    }
+    count(client, request);
     request->done = done;
     request->ctx = ctx;
     wait(client, request);
@@ -304,7 +337,7 @@ static void time_out(mqw_client *client, mqw__requests *list, uint64_t now)
         void *ctx = request->ctx;
         client->doubtful = client->doubtful || request->restores;
         if (!request->packet_id)
-            mqw__request_free(request);
+            drop(client, request);
         if (done)
             done(client, MQW_E_TIMEOUT, NULL, ctx);
     }
@@ -334,7 +367,7 @@ static void ask_again(mqw_client *client, mqw__request *request, mqw__requests *
     unfile(client, request);
     client->doubtful = client->doubtful || request->restores;
     if (over || request->restores) {
-        mqw__request_free(request);
+        drop(client, request);
         return;
     }
     request->deadline = mqw__client_now(client) + client->request_timeout;
@@ -353,7 +386,7 @@ void mqw__requests_lost(mqw_client *client)
         take_out(&client->waiting, request);
         if (request->restores) {
             client->doubtful = true;
-            mqw__request_free(request);
+            drop(client, request);
             continue;
         }
         request->deadline = mqw__client_now(client) + client->request_timeout;

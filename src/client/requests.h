@@ -16,6 +16,7 @@ struct mqw__request {
     mqw__subscription *filters; /**< In their order, by `chain`. UNSUBSCRIBE: the same, without options. */
     uint32_t count;             /**< Of filters. */
     uint32_t size;              /**< Of `wire`. */
+    uint64_t room;              /**< Bytes that it takes in all. */
     int result;                 /**< Over: what it is told. */
     uint16_t packet_id;         /**< 0: not sent. */
     uint8_t type;               /**< MQW_SUBSCRIBE or MQW_UNSUBSCRIBE. */

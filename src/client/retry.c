@@ -184,16 +184,31 @@ static int64_t pause_for(mqw__retry *retry, uint32_t random)
     return (int64_t)(least + random % (cap - least + 1));
 }
 
+// There is no connection any more. Whether it was stable: then back-off begins anew.
+static bool close_down(mqw__retry *retry, uint64_t now)
+{
+    bool was_stable = retry->open && now - retry->opened >= retry->stable;
+    retry->open = false;
+    if (was_stable)
+        retry->rounds = retry->tried = retry->hops = 0;
+    return was_stable;
+}
+
+void mqw__retry_again(mqw__retry *retry, uint64_t now)
+{
+    if (retry->open)
+        (void)close_down(retry, now);
+    else
+        (void)go_on(retry, false);
+}
+
 int64_t mqw__retry_lost(mqw__retry *retry, const mqw__ending *ending)
 {
     enum { NEVER = -1 };
     bool was_open = retry->open;
-    bool was_stable = was_open && ending->now - retry->opened >= retry->stable;
+    bool was_stable = close_down(retry, ending->now);
     bool refused = !retry->stubborn && is_lasting(ending);
-    retry->open = false;
     retry->attempts++;
-    if (was_stable)
-        retry->rounds = retry->tried = retry->hops = 0;
     if (was_open && retry->once)
         return NEVER;
     if (fall_back(retry, ending) || follow(retry, ending))

@@ -59,5 +59,8 @@ void mqw__retry_opened(mqw__retry *retry, uint64_t now);
 /** The connection is gone or was not made: milliseconds until the next attempt, 0: at once; negative: never.
  */
 int64_t mqw__retry_lost(mqw__retry *retry, const mqw__ending *ending);
+/** The program has given it up to try at once, which is no failure: a connection is sought where it was,
+ * after an attempt the next server has its turn. */
+void mqw__retry_again(mqw__retry *retry, uint64_t now);
 
 #endif
