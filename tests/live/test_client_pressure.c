@@ -134,7 +134,8 @@ static mqw_client_options usual(program *self)
                                              .on_close = on_close}};
 }
 
-static void begins(program *self, pressure *server, mqw_client_options *options, mqw_conn_options *conn)
+static void begins(program *self, pressure *server, const mqw_client_options *options,
+                   const mqw_conn_options *conn)
 {
     mqw_tls *tls = pressure_tls(MQW_CLIENT);
     const mqw_open_options open = {.size = sizeof open, .tls = tls, .conn = conn};
@@ -144,9 +145,10 @@ static void begins(program *self, pressure *server, mqw_client_options *options,
     uv_timer_init(&self->live.loop, &self->timer);
     self->timer.data = self->live.limit.data = self;
     self->in_order = true;
-    options->address = pressure_address(server);
-    options->open = &open;
-    assert_int_equal(mqw_client_open(&self->client, &self->live.loop, options), 0);
+    mqw_client_options all = *options;
+    all.address = pressure_address(server);
+    all.open = &open;
+    assert_int_equal(mqw_client_open(&self->client, &self->live.loop, &all), 0);
     mqw_tls_free(tls);
 }
 
