@@ -163,8 +163,9 @@ typedef struct mqw_client_options {
 
 /**
  * Makes a client, which starts to connect on a later turn of the loop. `options` NULL: all defaults.
- * @return 0 with *out, MQW_E_MISUSE (also a CONNECT that cannot be said), MQW_E_ADDRESS, MQW_E_REFUSED,
- * MQW_E_NO_MEMORY, MQW_E_STREAM (the store could not be read).
+ * @return 0 with *out, MQW_E_MISUSE (also a CONNECT that cannot be said, or options.open that cannot work, as
+ * mqw_conn_open has it), MQW_E_ADDRESS (of a server, or options.open's proxy or bind), MQW_E_REFUSED (TLS
+ * could not be set up), MQW_E_NO_MEMORY, MQW_E_STREAM (the store could not be read).
  */
 MQW_API int mqw_client_open(mqw_client **out, uv_loop_t *loop, const mqw_client_options *options);
 

@@ -165,9 +165,9 @@ typedef struct mqw_open_options {
  * `ws://host:port/path` (80) and, with TLS, `wss://` (443). A `user:password@` before the host is passed
  * over: it is for the client (mqw_client), which logs in with it. Named pipes wait until somebody reads from
  * OUT_PATH. After mqw_conn_close what was sent before still connects and leaves, within close_timeout.
- * @return 0 with *out, or MQW_E_ADDRESS (also the proxy's), MQW_E_NO_MEMORY, MQW_E_MISUSE (an option of the
- *         WebSocket could not stand in a header; tls is for servers), MQW_E_REFUSED (TLS could not be set
- *         up), MQW_E_STREAM with errno …; what fails later comes to the error handler as MQW_E_STREAM, and
+ * @return 0 with *out, or MQW_E_ADDRESS (also of proxy and bind), MQW_E_NO_MEMORY, MQW_E_MISUSE (an option of
+ * the WebSocket could not stand in a header; tls is for servers), MQW_E_REFUSED (TLS could not be set up),
+ * MQW_E_STREAM with errno …; what fails later comes to the error handler as MQW_E_STREAM, and
  *         mqw_conn_stream_error says why.
  */
 MQW_API int mqw_conn_open(mqw_conn **out, uv_loop_t *loop, const char *address,

@@ -52,6 +52,16 @@ static void release(mqw_client *client)
     free(client);
 }
 
+// What cannot work with any of the servers is said now, not again and again.
+static int check(const mqw_client *client)
+{
+    const mqw__servers *servers = &client->retry.servers;
+    int result = 0;
+    for (uint32_t i = 0; client->world.check && result == 0 && i < servers->count; i++)
+        result = client->world.check(client->world.self, servers->at[i]->address, &client->open);
+    return result;
+}
+
 static int begin(mqw_client *client, const mqw_client_options *options)
 {
     mqw_session_options session = {.size = sizeof session, .allocator = mqw__client_allocator()};
@@ -59,6 +69,8 @@ static int begin(mqw_client *client, const mqw_client_options *options)
     mqw__outgoing_init(client);
     mqw__delivery_init(client);
     int result = mqw__settings_read(client, options);
+    if (result == 0)
+        result = check(client);
     if (result < 0)
         return result;
     client->session = mqw_session_new(&session);

@@ -187,7 +187,9 @@ void mqw__connect_begin(mqw_client *client)
     if (result >= 0)
         return;
     client->conn = NULL;
-    mqw__loss loss = {.ending = {.result = result}, .words = mqw_strerror(result)};
+    mqw__loss loss = {.ending = {.result = result, .hopeless = result == MQW_E_MISUSE}};
+    if (result == MQW_E_STREAM)
+        loss.words = client->world.why(client->world.self, NULL);
     mqw__client_lost(client, &loss);
 }
 

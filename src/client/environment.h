@@ -16,6 +16,8 @@ typedef struct mqw__environment {
     uint64_t (*wall)(void *self);
     /** A random number. */
     uint32_t (*random)(void *self);
+    /** Whether `open` could ever succeed: 0, or the mqw_result that it would give. May be NULL. */
+    int (*check)(void *self, const char *address, const mqw_open_options *options);
     /** Makes a connection of role client to one server; options->config has its handlers and their context.
      * 0 with *out, or an mqw_result. What fails later comes through its `error` and `close` handlers. */
     int (*open)(void *self, const char *address, const mqw_open_options *options, mqw_conn **out);
@@ -24,7 +26,7 @@ typedef struct mqw__environment {
     void (*abort)(void *self, mqw_conn *conn);
     /** As mqw_conn_flush. May be NULL. */
     void (*flush)(void *self, mqw_conn *conn);
-    /** Why a stream failed, in words. */
+    /** Why a stream failed, in words; `conn` NULL: why the last `open` did. Empty: not known. */
     const char *(*why)(void *self, const mqw_conn *conn);
     /** Calls mqw__client_turn when now() has reached `deadline` (UINT64_MAX: never; 0: on the next turn),
      * instead of the time set before. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The world of a client on a libuv loop. It shares timer and turns with the connections of that loop; what
 // other threads post comes through a mutex and an async handle.
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/time.h>
 
@@ -8,6 +9,7 @@
 #include "environment.h"
 #include "transport/alloc.h"
 #include "transport/loop.h"
+#include "transport/open.h"
 
 typedef struct mqw__post {
     struct mqw__post *next;
@@ -22,6 +24,7 @@ typedef struct mqw__world {
     mqw_client *client; // NULL: gone
     uv_async_t async;
     bool closed; // the async handle is
+    int failure; // errno of the last mqw_conn_open that has failed with it
     uv_mutex_t mutex;
     // under the mutex
     bool sealed;
@@ -58,9 +61,16 @@ static uv_loop_t *loop_of(void *self)
 
 // --- connections ---
 
+static int check(void *self, const char *address, const mqw_open_options *options)
+{
+    return mqw__open_check(loop_of(self), address, options);
+}
+
 static int open_conn(void *self, const char *address, const mqw_open_options *options, mqw_conn **out)
 {
-    return mqw_conn_open(out, loop_of(self), address, options, NULL, NULL);
+    int result = mqw_conn_open(out, loop_of(self), address, options, NULL, NULL);
+    ((mqw__world *)self)->failure = result == MQW_E_STREAM ? errno : 0;
+    return result;
 }
 
 static void close_conn(void *self, mqw_conn *conn)
@@ -83,8 +93,10 @@ static void flush_conn(void *self, mqw_conn *conn)
 
 static const char *why(void *self, const mqw_conn *conn)
 {
-    (void)self;
-    return mqw_conn_stream_error(conn);
+    int failure = ((mqw__world *)self)->failure;
+    if (conn)
+        return mqw_conn_stream_error(conn);
+    return failure ? uv_strerror(uv_translate_sys_error(failure)) : "";
 }
 
 // --- turns ---
@@ -238,6 +250,7 @@ int mqw_client_open(mqw_client **out, uv_loop_t *loop, const mqw_client_options 
                                     .now = now,
                                     .wall = wall,
                                     .random = random_number,
+                                    .check = check,
                                     .open = open_conn,
                                     .close = close_conn,
                                     .abort = abort_conn,

@@ -248,6 +248,11 @@ int mqw__address_read_proxy(mqw__address *out, const char *text)
     return usable && !too_long ? 0 : MQW_E_ADDRESS;
 }
 
+void mqw__address_show_proxy(char *out, size_t cap, const mqw__address *proxy)
+{
+    snprintf(out, cap, strchr(proxy->host, ':') ? "[%s]:%u" : "%s:%u", proxy->host, (unsigned)proxy->port);
+}
+
 static void show_unix(char *out, size_t cap, const struct sockaddr *name, socklen_t len)
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)(const void *)name;

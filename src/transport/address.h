@@ -9,6 +9,7 @@
 
 enum {
     MQW__HOST_MAX = 255,
+    MQW__PLACE_MAX = MQW__HOST_MAX + 8, /**< Of a host with its port. */
     MQW__PATH_MAX = 1023,
     MQW__USER_MAX = 255,
     MQW__PASSWORD_MAX = 1023,
@@ -65,6 +66,8 @@ enum { MQW__PORT = 1883, MQW__PORT_TLS = 8883 };
 int mqw__address_read(mqw__address *out, const char *text);
 /** Reads the address of a proxy: `http://…`, `socks5://…`, `socks5h://…`. 0 or MQW_E_ADDRESS. */
 int mqw__address_read_proxy(mqw__address *out, const char *text);
+/** Shows where a proxy is: `host:port`, `[::1]:port`; never its user or password. */
+void mqw__address_show_proxy(char *out, size_t cap, const mqw__address *proxy);
 /** Shows a socket address: `tcp://127.0.0.1:1883`, `tcp://[::1]:1883`, `unix:/path`; what is too long is cut.
  */
 void mqw__address_show(char *out, size_t cap, const struct sockaddr *name, socklen_t len);

@@ -320,20 +320,33 @@ static void start(mqw__task *task)
     }
 }
 
-// The address of ours to come from.
-static int read_ours(mqw__connecting *self, const char *text)
+int mqw__connect_from(struct sockaddr_storage *out, socklen_t *len, const char *text)
 {
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
                              .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
+    *len = 0;
     if (!text)
         return 0;
     int failed = getaddrinfo(text, "0", &hints, &found);
     if (failed)
         return failed == EAI_MEMORY ? MQW_E_NO_MEMORY : MQW_E_ADDRESS;
-    memcpy(&self->ours, found->ai_addr, found->ai_addrlen);
-    self->ours_len = found->ai_addrlen;
+    memcpy(out, found->ai_addr, found->ai_addrlen);
+    *len = found->ai_addrlen;
     freeaddrinfo(found);
+    return 0;
+}
+
+// For the words of a failure.
+static int remember_proxy(mqw__link *link, const mqw__address *proxy)
+{
+    enum { CAP = MQW__PLACE_MAX + 1 };
+    if (!proxy)
+        return 0;
+    link->proxy = mqw__uv_new(CAP);
+    if (!link->proxy)
+        return MQW_E_NO_MEMORY;
+    mqw__address_show_proxy(link->proxy, CAP, proxy);
     return 0;
 }
 
@@ -343,7 +356,9 @@ int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_o
     mqw__connecting *self = mqw__uv_new(sizeof *self);
     if (!self)
         return MQW_E_NO_MEMORY;
-    int result = read_ours(self, options->bind);
+    int result = mqw__connect_from(&self->ours, &self->ours_len, options->bind);
+    if (result == 0)
+        result = remember_proxy(link, wrap->proxy);
     if (result < 0) {
         free(self);
         return result;

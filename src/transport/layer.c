@@ -79,6 +79,11 @@ bool mqw__layers_ready(const mqw__layers *stack)
     return !stack->top || stack->top->ready;
 }
 
+bool mqw__layers_bottom_ready(const mqw__layers *stack)
+{
+    return !stack || !stack->bottom || stack->bottom->ready;
+}
+
 bool mqw__layers_done(const mqw__layers *stack)
 {
     for (const mqw__layer *layer = stack->bottom; layer; layer = layer->above)

@@ -75,6 +75,8 @@ mqw__layer *mqw__layers_top(const mqw__layers *stack);
 int mqw__layers_start(mqw__layers *stack);
 /** Whether all layers are. */
 bool mqw__layers_ready(const mqw__layers *stack);
+/** Whether the lowest one is, or there is none; also for NULL: the stack is gone. */
+bool mqw__layers_bottom_ready(const mqw__layers *stack);
 /** Whether no layer will do anything any more, and nothing waits: the stack may go. */
 bool mqw__layers_done(const mqw__layers *stack);
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "alloc.h"
 
@@ -80,6 +81,7 @@ static void release(mqw__link *link)
     mqw__loop *loop = link->loop;
     mqw__loop_clear(loop, &link->deadline);
     free(link->stash);
+    free(link->proxy); // its server, if it had one, has let go of it
     free(link);
     mqw__loop_drop(loop);
 }
@@ -170,12 +172,36 @@ static const char *words_for(const mqw__link *link, int error)
     return uv_strerror(error);
 }
 
+// Until a proxy has answered, what fails is the way to it, or the proxy itself.
+static bool is_at_proxy(const mqw__link *link)
+{
+    return !link->server && link->proxy && (!link->stream || !mqw__layers_bottom_ready(link->stream->layers));
+}
+
+// Words that say which proxy it is. Layers speak of `proxy` already.
+static const char *name_proxy(mqw__link *link, const char *why)
+{
+    static const char proxy[] = "proxy";
+    const size_t len = sizeof proxy - 1;
+    bool named = strncmp(why, proxy, len) == 0;
+    size_t cap = sizeof proxy + strlen(link->proxy) + strlen(why) + 4;
+    char *words = mqw__uv_new(cap);
+    if (!words)
+        return why;
+    snprintf(words, cap, "%s %s%s%s", proxy, link->proxy, named ? "" : ": ", named ? why + len : why);
+    free(link->proxy);
+    link->proxy = words;
+    return words;
+}
+
 // Nobody hears of what fails while we close.
 static void tell_failure(mqw__link *link, int error, const char *why)
 {
     if (link->phase >= MQW__FLUSHING || link->closing)
         return;
     link->why = why ? why : words_for(link, error);
+    if (is_at_proxy(link))
+        link->why = name_proxy(link, link->why);
     mqw_conn_fail(link->conn, error == UV_ENOMEM ? MQW_E_NO_MEMORY : MQW_E_STREAM, (mqw_rule)0);
     mqw__pump_tell(link);
 }

@@ -32,8 +32,12 @@ struct mqw__link {
     mqw_stream *stream;          /**< NULL while connecting. */
     mqw__connecting *connecting; /**< What makes the stream; NULL: nothing. */
     mqw_server *server;          /**< That has accepted it; NULL: none. */
-    mqw__link *next;             /**< Of that server. */
-    mqw__link **link;
+    union {
+        mqw__link *next; /**< Of that server. */
+        char *proxy;     /**< Without a server: host:port of the proxy in between, or what was said of it, in
+                            `why`; NULL: none. */
+    };
+    mqw__link **link; /**< Of that server. */
     mqw__stash *stash;
     mqw_bytes *input; /**< What dispatch is working on; NULL: it is not. */
     const char *why;  /**< What failed, in words; NULL: nothing. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opening connections, and what a program may ask of a piped one.
+#include "open.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,16 +113,51 @@ static int open_later(mqw_conn *conn, uv_loop_t *uv, const mqw__address *address
     return result;
 }
 
+static bool opens_at_once(const mqw__address *address)
+{
+    return address->kind == MQW__FD || address->kind == MQW__TTY;
+}
+
 static int open_by(mqw_conn *conn, mqw__loop *loop, mqw__address *address, const mqw_open_options *options)
 {
-    bool at_once = address->kind == MQW__FD || address->kind == MQW__TTY;
     mqw__wrap wrap;
     int result = mqw__wrap_set(&wrap, MQW_CLIENT, loop, address, options);
     if (result < 0)
         return result;
-    result = at_once ? open_at_once(conn, loop->uv, address, options, &wrap)
-                     : open_later(conn, loop->uv, address, options, &wrap);
+    result = opens_at_once(address) ? open_at_once(conn, loop->uv, address, options, &wrap)
+                                    : open_later(conn, loop->uv, address, options, &wrap);
     mqw__wrap_clear(&wrap);
+    return result;
+}
+
+static int read_address(mqw__address *out, const char *text)
+{
+    int result = mqw__address_read(out, text);
+    bool nowhere = result == 0 && out->kind == MQW__TCP && (out->port == 0 || strcmp(out->host, "*") == 0);
+    return nowhere ? MQW_E_ADDRESS : result;
+}
+
+int mqw__open_check(uv_loop_t *uv, const char *address, const mqw_open_options *options)
+{
+    mqw__address where;
+    mqw__wrap wrap;
+    struct sockaddr_storage ours;
+    socklen_t len;
+    mqw_open_options all = mqw__options(options);
+    int result = read_address(&where, address);
+    if (result == 0 && where.kind == MQW__TTY && !mqw__tty_knows(where.baud))
+        result = MQW_E_ADDRESS;
+    if (result == 0 && !opens_at_once(&where))
+        result = mqw__connect_from(&ours, &len, all.bind);
+    if (result < 0)
+        return result;
+    mqw__loop *loop = mqw__loop_use(uv);
+    if (!loop)
+        return MQW_E_NO_MEMORY;
+    result = mqw__wrap_set(&wrap, MQW_CLIENT, loop, &where, &all);
+    if (result == 0)
+        mqw__wrap_clear(&wrap);
+    mqw__loop_drop(loop);
     return result;
 }
 
@@ -130,11 +167,9 @@ int mqw_conn_open(mqw_conn **out, uv_loop_t *loop, const char *address, const mq
     if (!out || !loop || !address)
         return MQW_E_MISUSE;
     mqw__address where;
-    int result = mqw__address_read(&where, address);
+    int result = read_address(&where, address);
     if (result < 0)
         return result;
-    if (where.kind == MQW__TCP && (where.port == 0 || strcmp(where.host, "*") == 0))
-        return MQW_E_ADDRESS;
     mqw_open_options all = mqw__options(options);
     mqw_conn *conn =
         all.config ? mqw_conn_new_shared(MQW_CLIENT, all.config) : mqw_conn_new(MQW_CLIENT, all.conn);
@@ -144,12 +179,14 @@ int mqw_conn_open(mqw_conn **out, uv_loop_t *loop, const char *address, const mq
     result = state ? mqw__handle(conn, handlers, ctx) : MQW_E_NO_MEMORY;
     if (result >= 0)
         result = open_by(conn, state, &where, &all);
+    int failure = errno;
     if (state)
         mqw__loop_drop(state);
     if (result < 0)
         mqw_conn_free(conn);
     else
         *out = conn;
+    errno = failure;
     return result;
 }
 

@@ -29,6 +29,7 @@ void mqw__server_left(mqw__link *link)
     if (link->next)
         link->next->link = link->link;
     link->server = NULL;
+    link->proxy = NULL;
     server->connections--;
     if (server->closing && server->connections == 0)
         mqw__loop_task(server->loop, &server->task);

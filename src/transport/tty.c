@@ -32,6 +32,12 @@ static bool speed_of(unsigned baud, speed_t *speed)
     return false;
 }
 
+bool mqw__tty_knows(unsigned baud)
+{
+    speed_t speed;
+    return baud == 0 || speed_of(baud, &speed);
+}
+
 static bool set_up(int fd, unsigned baud, speed_t speed)
 {
     struct termios mode;

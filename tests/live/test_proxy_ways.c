@@ -325,29 +325,43 @@ static void test_refusals(void **state)
         int refuse;
         const char *words;
     } refusals[] = {
-        {"http://127.0.0.1:%d", "bWU6c2VjcmV0", 0, "407 No; it wants a user and a password"},
-        {"http://me:wrong@127.0.0.1:%d", "bWU6c2VjcmV0", 0, "407 No; it wants a user and a password"},
-        {"http://127.0.0.1:%d", NULL, 502, "502 No; it cannot reach the server"},
-        {"socks5://127.0.0.1:%d", "me:secret", 0, "proxy wants a login"},
-        {"socks5://me:wrong@127.0.0.1:%d", "me:secret", 0, "proxy does not accept this user or password"},
-        {"socks5://127.0.0.1:%d", NULL, 5, "server refuses the proxy's connection"},
+        {"http://127.0.0.1:%d", "bWU6c2VjcmV0", 0, " refuses: 407 No; it wants a user and a password"},
+        {"http://me:wrong@127.0.0.1:%d", "bWU6c2VjcmV0", 0,
+         " refuses: 407 No; it wants a user and a password"},
+        {"http://127.0.0.1:%d", NULL, 502, " refuses: 502 No; it cannot reach the server"},
+        {"socks5://127.0.0.1:%d", "me:secret", 0, " wants a login"},
+        {"socks5://me:wrong@127.0.0.1:%d", "me:secret", 0, " does not accept this user or password"},
+        {"socks5://127.0.0.1:%d", NULL, 5, ": server refuses the proxy's connection"},
     };
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         testbed live;
         relay between = {.want = refusals[i].want, .refuse = refusals[i].refuse};
         side one = {.quiet = true};
-        char through[80];
+        char through[80], words[96];
         live_start(&live);
         relay_start(&between, &live.loop);
         snprintf(through, sizeof through, refusals[i].proxy, between.port);
+        snprintf(words, sizeof words, "proxy 127.0.0.1:%d%s", between.port, refusals[i].words);
         const mqw_open_options ours = {.size = sizeof ours, .proxy = through};
         end_open(&one, &live, "ws://broker.invalid", &ours);
         live_until(&live, one.closes);
         live_end(&live);
         assert_string_equal(one.log, "error close ");
-        if (!strstr(one.words, refusals[i].words))
+        if (strncmp(one.words, words, strlen(words)) != 0)
             fail_msg("says '%s'", one.words);
     }
+}
+
+// A socket on a port of its own, where nobody listens yet.
+static int bind_port(int *port)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof name;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+    *port = ntohs(name.sin_port);
+    return fd;
 }
 
 static void test_no_proxy_there(void **state)
@@ -355,20 +369,51 @@ static void test_no_proxy_there(void **state)
     (void)state;
     testbed live;
     side one = {.quiet = true};
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof name;
-    char through[80];
+    int port;
+    char through[80], words[80];
     live_start(&live);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); // a port where nobody listens
-    assert_int_equal(bind(fd, (struct sockaddr *)&name, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
-    snprintf(through, sizeof through, "http://127.0.0.1:%d", ntohs(name.sin_port));
+    int fd = bind_port(&port);
+    snprintf(through, sizeof through, "http://me:secret@127.0.0.1:%d", port);
+    snprintf(words, sizeof words, "proxy 127.0.0.1:%d: connection refused", port);
     const mqw_open_options ours = {.size = sizeof ours, .proxy = through};
     end_open(&one, &live, "mqtt://broker.invalid", &ours);
     live_until(&live, one.closes);
-    assert_string_equal(one.words, "connection refused");
+    assert_string_equal(one.words, words);
     close(fd);
     live_end(&live);
+}
+
+// Once it has answered, what fails is not the proxy's; before, it is.
+static void test_a_reset_before_and_after_the_answer(void **state)
+{
+    (void)state;
+    static const char answer[] = "HTTP/1.1 200 OK\r\n\r\n";
+    const struct linger reset = {.l_onoff = 1};
+    for (int answered = 0; answered < 2; answered++) {
+        testbed live;
+        side one = {.quiet = true};
+        int port, peer;
+        char through[80], words[96], head[1024];
+        live_start(&live);
+        int fd = bind_port(&port);
+        assert_int_equal(listen(fd, 1), 0);
+        snprintf(through, sizeof through, "http://127.0.0.1:%d", port);
+        const mqw_open_options ours = {.size = sizeof ours, .proxy = through};
+        end_open(&one, &live, "mqtt://broker.invalid", &ours);
+        live_until(&live, (peer = accept(fd, NULL, NULL)) >= 0);
+        live_until(&live, recv(peer, head, sizeof head, MSG_DONTWAIT) > 0);
+        if (answered) {
+            assert_int_equal(send(peer, answer, sizeof answer - 1, 0), sizeof answer - 1);
+            live_until(&live, one.connected);
+        }
+        setsockopt(peer, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        close(peer);
+        live_until(&live, one.closes);
+        snprintf(words, sizeof words, "proxy 127.0.0.1:%d ended before it had answered", port);
+        assert_string_equal(one.words, answered ? "connection reset by peer" : words);
+        close(fd);
+        live_end(&live);
+    }
 }
 
 // A default port is that of TLS where TLS was asked for.
@@ -408,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_every_stream_through_every_proxy),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_proxy_there),
+        cmocka_unit_test(test_a_reset_before_and_after_the_answer),
         cmocka_unit_test(test_default_ports),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -117,8 +117,7 @@ static inline void world_abort(void *self, mqw_conn *conn)
 static inline const char *world_why(void *self, const mqw_conn *conn)
 {
     (void)self;
-    (void)conn;
-    return "connection reset by peer";
+    return conn ? "connection reset by peer" : "";
 }
 
 static inline void world_wake(void *self, uint64_t at)

@@ -85,8 +85,7 @@ static inline void env_flush(void *self, mqw_conn *conn)
 static inline const char *env_why(void *self, const mqw_conn *conn)
 {
     (void)self;
-    (void)conn;
-    return "the line was cut";
+    return conn ? "the line was cut" : "";
 }
 
 static inline void env_wake(void *self, uint64_t deadline)
