@@ -264,7 +264,8 @@ MQW_API uint32_t mqw_server_connections(const mqw_server *server);
 MQW_API void mqw_server_close(mqw_server *server, bool drain,
                               void (*on_closed)(mqw_server *server, void *ctx), void *ctx);
 
-/** Why a stream failed, in words of the system ("connection refused"); "" when there is nothing to say. */
+/** Why a stream failed, in words of the system ("connection refused"); "" when there is nothing to say. Until
+ * a proxy has answered they begin with `proxy host:port`, never its user or password. */
 MQW_API const char *mqw_conn_stream_error(const mqw_conn *conn);
 
 #ifdef __cplusplus

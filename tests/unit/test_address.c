@@ -163,14 +163,19 @@ static void test_proxies(void **state)
 {
     (void)state;
     mqw__address out;
+    char shown[MQW__PLACE_MAX + 1];
     assert_int_equal(mqw__address_read_proxy(&out, "http://proxy.example:3128"), 0);
     assert_int_equal(out.proxy, MQW__HTTP_CONNECT);
     assert_string_equal(out.host, "proxy.example");
     assert_int_equal(out.port, 3128);
+    mqw__address_show_proxy(shown, sizeof shown, &out);
+    assert_string_equal(shown, "proxy.example:3128");
     assert_int_equal(mqw__address_read_proxy(&out, "http://u:p%3a@[::1]/"), 0);
     assert_string_equal(out.host, "::1");
     assert_string_equal(out.password, "p:");
     assert_int_equal(out.port, 80);
+    mqw__address_show_proxy(shown, sizeof shown, &out);
+    assert_string_equal(shown, "[::1]:80"); // the login is nobody else's
     assert_int_equal(mqw__address_read_proxy(&out, "socks5h://a"), 0);
     assert_int_equal(out.proxy, MQW__SOCKS5);
     assert_int_equal(out.port, 1080);
