@@ -2,6 +2,7 @@
 // Makes an SSL_CTX of options: reads certificates and keys, and says in words what is wrong with them.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,8 @@ static const char *reason(void)
 int mqw__tls_source(BIO **out, const char *what, const char *path, mqw_bytes bytes, mqw__tls_why *why)
 {
     ERR_clear_error();
+    if (!path && bytes.len > INT_MAX)
+        return mqw__tls_say(why, MQW_E_REFUSED, "the %s in memory is larger than 2 GiB", what);
     *out = path ? BIO_new_file(path, "r") : BIO_new_mem_buf(bytes.data, (int)bytes.len);
     if (*out)
         return 0;
@@ -69,28 +72,36 @@ int mqw__tls_source(BIO **out, const char *what, const char *path, mqw_bytes byt
 typedef struct asking {
     const mqw_tls_options *options;
     bool asked;
-    bool none; /**< Nobody knew. */
+    int len; /**< Of the answer; negative: nobody knew. */
+    char answer[PEM_BUFSIZE];
 } asking;
 
-// Always ours: OpenSSL's own would ask at the terminal.
+// Always ours: OpenSSL's own would ask at the terminal. What fails it tries in two ways; a person is asked
+// once.
 static int on_passphrase(char *room, int cap, int writing, void *arg)
 {
     asking *self = arg;
     (void)writing;
-    self->asked = true;
-    int len = -1;
-    if (self->options->passphrase)
-        len = self->options->passphrase(room, (size_t)cap, self->options->passphrase_ctx);
-    self->none = len < 0;
-    return len <= cap ? len : -1;
+    if (!self->asked) {
+        self->len = -1;
+        if (self->options->passphrase)
+            self->len =
+                self->options->passphrase(self->answer, sizeof self->answer, self->options->passphrase_ctx);
+        self->asked = true;
+    }
+    if (self->len < 0 || self->len > cap || (size_t)self->len > sizeof self->answer)
+        return -1;
+    memcpy(room, self->answer, (size_t)self->len);
+    return self->len;
 }
 
 static int bad_key(mqw__tls_why *why, const asking *asked, const char *path)
 {
-    if (asked->none && asked->options->passphrase)
+    bool none = asked->asked && asked->len < 0;
+    if (none && asked->options->passphrase)
         return mqw__tls_say(why, MQW_E_REFUSED, "key \"%s\" is encrypted, and no passphrase was given",
                             shown(path));
-    if (asked->none)
+    if (none)
         return mqw__tls_say(why, MQW_E_REFUSED,
                             "key \"%s\" is encrypted: give its passphrase, or a key without one",
                             shown(path));
@@ -113,6 +124,7 @@ static int load_key(SSL_CTX *ctx, const mqw_tls_options *options, mqw__tls_why *
     if (result < 0)
         return result;
     EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, on_passphrase, &asked);
+    OPENSSL_cleanse(asked.answer, sizeof asked.answer);
     BIO_free(in);
     if (!key)
         return bad_key(why, &asked, path);

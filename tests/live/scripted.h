@@ -4,6 +4,8 @@
 #ifndef MQW_TESTS_SCRIPTED_H
 #define MQW_TESTS_SCRIPTED_H
 
+#include <stdatomic.h>
+
 #include "live/live.h"
 
 typedef struct scripted scripted;
@@ -15,9 +17,9 @@ struct scripted {
     uint8_t granted;     /**< The answer to each filter. */
     bool no_acks;        /**< Messages are acknowledged by the test, or not at all. */
     mqw_server *server;
-    mqw_conn *conn;   /**< The last one that has connected; NULL: it is gone. */
-    int heard[16];    /**< How often, per packet type. */
-    char filter[128]; /**< The last one subscribed to. */
+    mqw_conn *conn;       /**< The last one that has connected; NULL: it is gone. */
+    atomic_int heard[16]; /**< How often, per packet type; read from the test's thread, too. */
+    char filter[128];     /**< The last one subscribed to. */
     char address[160];
     // on a thread
     uv_loop_t loop;

@@ -3,6 +3,8 @@
 // at all.
 #include "unit/tls_ends.h"
 
+#include <limits.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -399,9 +401,12 @@ typedef struct complaint {
     const char *words; // `@` stands for the directory of the certificates
 } complaint;
 
+static int asked; // for a passphrase
+
 static int tell_wrong(char *room, size_t cap, void *ctx)
 {
     (void)ctx;
+    asked++;
     assert_true(cap >= 5);
     memcpy(room, "wrong", 5);
     return 5;
@@ -410,6 +415,7 @@ static int tell_wrong(char *room, size_t cap, void *ctx)
 static int tell_nothing(char *room, size_t cap, void *ctx)
 {
     (void)room, (void)cap, (void)ctx;
+    asked++;
     return -1;
 }
 
@@ -539,6 +545,37 @@ static void test_complaints(void **state)
     mqw_tls_free(NULL);
 }
 
+// A program may ask a person.
+static void test_a_passphrase_is_asked_for_once(void **state)
+{
+    static int (*const tellers[])(char *room, size_t cap, void *ctx) = {tell_wrong, tell_nothing};
+    (void)state;
+    for (size_t i = 0; i < COUNT(tellers); i++) {
+        mqw_tls *tls = NULL;
+        mqw_tls_options options = {.size = sizeof options,
+                                   .certificate_file = in_certificates("server.pem"),
+                                   .key_file = in_certificates("encrypted.pem"),
+                                   .passphrase = tellers[i]};
+        asked = 0;
+        assert_int_equal(mqw_tls_new(&tls, MQW_SERVER, &options, NULL, 0), MQW_E_REFUSED);
+        assert_int_equal(asked, 1);
+    }
+}
+
+// OpenSSL counts in int, and takes what is negative for a text that ends somewhere.
+static void test_more_than_openssl_can_count(void **state)
+{
+    (void)state;
+    static const uint8_t few[] = "few";
+    char words[80];
+    BIO *bio = NULL;
+    mqw__tls_why why = {words, sizeof words};
+    const mqw_bytes all = {few, (size_t)INT_MAX + 1};
+    assert_int_equal(mqw__tls_source(&bio, "key", NULL, all, &why), MQW_E_REFUSED);
+    assert_null(bio);
+    assert_string_equal(words, "the key in memory is larger than 2 GiB");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,6 +588,8 @@ int main(void)
         cmocka_unit_test(test_mismatches),
         cmocka_unit_test(test_no_tls),
         cmocka_unit_test(test_complaints),
+        cmocka_unit_test(test_a_passphrase_is_asked_for_once),
+        cmocka_unit_test(test_more_than_openssl_can_count),
     };
     return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
 }
