@@ -175,7 +175,7 @@ static void check_end(const end *e)
 /* --- what a program does with a packet --- */
 
 /* A client need not wait for CONNACK (section 3.1.4), nor can it know then what the server does not do. */
-static void note_haste(talk *t, const end *e, int type)
+static void note_haste(talk *t, const end *e, mqw_packet_type type)
 {
     if (mqw_conn_role(e->conn) == MQW_CLIENT && mqw_conn_state(e->conn) < MQW_STATE_OPEN &&
         type != MQW_CONNECT)

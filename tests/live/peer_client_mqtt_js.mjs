@@ -2,9 +2,10 @@
 // npm's mqtt client beside ours at one broker: node peer_client_mqtt_js.mjs DIRECTORY-OF-node_modules PORT WHAT
 // say: publishes with every property; hear: prints the properties of a message; share: publishes 20 messages.
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 
 const [, , directory, port, what] = process.argv
-const { connectAsync } = createRequire(`${directory}/x.js`)('mqtt')
+const { connectAsync } = createRequire(resolve(directory, 'x.js'))('mqtt')
 const client = await connectAsync({
   host: '127.0.0.1', port, protocolVersion: 5, clientId: `npm-${what}`, clean: true, reconnectPeriod: 0, connectTimeout: 10000
 })

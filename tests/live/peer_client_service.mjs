@@ -2,9 +2,10 @@
 // npm's mqtt client asks and answers (section 4.10): node peer_client_service.mjs DIRECTORY-OF-node_modules SOCKET
 // It ends well when its request to service/ours was answered, and when it has answered one to service/npm.
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 
 const [, , directory, path] = process.argv
-const { connectAsync } = createRequire(`${directory}/x.js`)('mqtt')
+const { connectAsync } = createRequire(resolve(directory, 'x.js'))('mqtt')
 const client = await connectAsync({
   protocol: 'mqtt+unix', unixSocket: true, path, protocolVersion: 5, clientId: 'npm-service', clean: true, reconnectPeriod: 0, connectTimeout: 10000
 })

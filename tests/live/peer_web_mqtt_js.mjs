@@ -3,9 +3,10 @@
 // from nothing to more than a frame of 16 bits, many messages at once, a refused path, a clean close.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 
 const [, , directory, url, ca] = process.argv
-const { connectAsync } = createRequire(`${directory}/x.js`)('mqtt')
+const { connectAsync } = createRequire(resolve(directory, 'x.js'))('mqtt')
 let checks = 0
 
 function same (found, wanted, what) {

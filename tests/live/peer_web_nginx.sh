@@ -51,12 +51,20 @@ CONF
     [ "$attempt" -lt 5 ] || { fail "nginx does not start"; sed 's/^/    nginx: /' "$scratch/nginx.log"; finish; }
 done
 
+# What a client needs to trust the server at an address.
+trusted_at() { # ADDRESS
+    case $1 in
+    wss:*) echo "--cafile $scratch/cert.pem" ;;
+    esac
+}
+
 # --- our client through nginx to our server ---------------------------------------------------------------------------
 
 for address in "ws://127.0.0.1:$plain/mqtt" "wss://localhost:$secure/mqtt" "ws://127.0.0.1:$plain/local/mqtt" \
     "wss://127.0.0.1:$secure/local/mqtt"; do
     for version in 3 4 5; do
-        holds --unordered --cafile "$scratch/cert.pem" <<SCRIPT
+        # shellcheck disable=SC2046 # options, or none
+        holds --unordered $(trusted_at "$address") <<SCRIPT
 C> CONNECT version=$version client_id="nginx-$version" clean_start
 S> CONNACK reason=0
 C> SUBSCRIBE packet_id=1 filter="a/#":1
@@ -82,7 +90,8 @@ cat "$out"
 # --- what nginx says -----------------------------------------------------------------------------------------------------
 
 refused() { # ADDRESS WORDS
-    echo | run 3 "$MQW" open --cafile "$scratch/cert.pem" "$1"
+    # shellcheck disable=SC2046 # options, or none
+    echo | run 3 "$MQW" open $(trusted_at "$1") "$1"
     error_says "$2"
 }
 refused "ws://127.0.0.1:$plain/none" "server refuses the WebSocket: 404 Not Found; the path of the address may be wrong"

@@ -192,7 +192,7 @@ static const refused_row refused[] = {
     {4, S, "CONNACK reason_string=\"r\"", REFUSED, RULE(NOT_IN_VERSION), "reason_string"},
     {5, S, "CONNACK maximum_qos=2", REFUSED, RULE(PROPERTY_VALUE), "maximum_qos"},
     {5, S, "CONNACK response_info=\"r\"", REFUSED, RULE(RESPONSE_INFO), "response_info"},
-    {5, S, "CONNACK auth_method=\"m\"", MISUSE, RULE(AUTH_UNASKED_SERVER), "auth_method"},
+    {5, S, "CONNACK auth_method=\"m\"", REFUSED, RULE(AUTH_UNASKED_SERVER), "auth_method"},
     // PUBLISH
     {4, C, "PUBLISH payload=\"x\"", REFUSED, RULE(TOPIC_EMPTY), "topic"},
     {5, C, "PUBLISH payload=\"x\"", REFUSED, RULE(TOPIC_EMPTY), "topic"},
@@ -292,7 +292,7 @@ static const refused_row refused[] = {
     {5, S, "AUTH reason=0x19 auth_method=\"m\"", REFUSED, RULE(REASON_AUTH), "reason"},
     {5, C, "AUTH reason=0x18", MISUSE, RULE(AUTH_METHOD_AGAIN), "auth_method"},
     {5, C, "AUTH reason=0x19 auth_method=\"n\"", MISUSE, RULE(AUTH_METHOD_AGAIN), "auth_method"},
-    {5, S, "AUTH reason=0x18 auth_method=\"n\"", MISUSE, RULE(AUTH_METHOD), "auth_method"},
+    {5, S, "AUTH reason=0x18 auth_method=\"n\"", REFUSED, RULE(AUTH_METHOD), "auth_method"},
 };
 
 static mqw_counters counters_of(const mqw_conn *conn)

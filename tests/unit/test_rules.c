@@ -132,8 +132,9 @@ static void send_is_tried(uint8_t version, mqw_state at, mqw_role sender, int ty
     mqw_conn *conn = in_state(sender, version, at);
     mqw_packet packet = sample(version, at, type);
     int rc = say_packet(conn, &packet);
+    bool peers = rule == MQW_RULE_AUTH_UNASKED_SERVER; // what CONNECT says is the peer's
     if (rule)
-        refused_by(conn, rc, MQW_E_MISUSE, (int)rule, NULL);
+        refused_by(conn, rc, peers ? MQW_E_REFUSED : MQW_E_MISUSE, (int)rule, NULL);
     else
         assert_int_equal(rc, 0);
     mqw_conn_free(conn);
