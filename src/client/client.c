@@ -144,7 +144,7 @@ static bool finish(mqw_client *client)
 static void read_goodbye(mqw_client *client, const mqw_client_goodbye *goodbye)
 {
     client->hurried = client->hurried || goodbye->now;
-    client->with_will = goodbye->with_will;
+    client->with_will = client->with_will || goodbye->with_will;
     if (!goodbye->reason && !goodbye->props)
         return;
     mqw_packet packet;

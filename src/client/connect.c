@@ -242,9 +242,19 @@ static bool is_present(const mqw_client *client, const mqw_connack *connack)
     return connack->session_present || (client->limits.version == MQW_3_1 && !client->clean);
 }
 
+// A session that another server keeps knows nothing of what has passed at the last one.
+static void note_home(mqw_client *client)
+{
+    char home[sizeof client->home];
+    snprintf(home, sizeof home, "%s", mqw__retry_server(&client->retry)->address);
+    client->doubtful = client->doubtful || (client->has_opened && strcmp(home, client->home) != 0);
+    memcpy(client->home, home, sizeof home);
+}
+
 static void open_up(mqw_client *client, const mqw_connack *connack)
 {
     bool present = is_present(client, connack);
+    note_home(client);
     client->phase = MQW__ACCEPTED;
     client->has_opened = true;
     client->greeted = false;

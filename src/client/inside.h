@@ -57,6 +57,7 @@ struct mqw_client {
     mqw_client_failure failure; /**< The last one; its words are `words`. */
     char words[200];
     char where[128];  /**< Its address. */
+    char home[128];   /**< Address of the server that accepted last. */
     uint64_t wake_at; /**< When the environment was asked to call. */
     uint64_t leave_by;
     mqw_packet *goodbye; /**< DISCONNECT with properties; NULL: none. */

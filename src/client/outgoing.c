@@ -349,14 +349,27 @@ static void released(mqw_client *client, uint16_t packet_id, uint8_t reason)
         mqw__client_fail(client, result, NULL);
 }
 
+// Whether a packet is the last answer that a promise waits for.
+static bool ends(const mqw_promise *promise, const mqw_packet *packet)
+{
+    static const struct {
+        uint8_t qos, stage;
+    } last[16] = {
+        [MQW_PUBACK] = {1, MQW_PUBLISHED},
+        [MQW_PUBREC] = {2, MQW_PUBLISHED},
+        [MQW_PUBCOMP] = {2, MQW_RELEASED},
+    };
+    if (packet->type == MQW_PUBREC && packet->pubrec.reason < 0x80)
+        return false;
+    return promise->qos == last[packet->type].qos && promise->stage == last[packet->type].stage;
+}
+
 // What its record is worth is known before the promise is changed: without memory for that it is answered
 // again on the next connection.
 static bool forget(mqw_client *client, const mqw_packet *packet)
 {
-    bool ends = packet->type != MQW_PUBREC || packet->pubrec.reason >= 0x80;
-    mqw_promise *promise =
-        client->store && ends ? mqw_session_find(client->session, packet->puback.packet_id) : NULL;
-    return !promise || mqw__durable_forget(client, promise->sequence) >= 0;
+    mqw_promise *promise = client->store ? mqw_session_find(client->session, packet->puback.packet_id) : NULL;
+    return !promise || !ends(promise, packet) || mqw__durable_forget(client, promise->sequence) >= 0;
 }
 
 // Nobody can answer a message that has not all left.

@@ -49,10 +49,34 @@ struct mqw_sync {
 
 // --- what the client tells ---
 
+static void drop(waiting *message)
+{
+    mqw_packet_free(message->packet, mqw__client_allocator());
+    message->packet = NULL;
+}
+
+// Messages that wait and were promised come again when the server has kept the session.
+static void drop_promised(mqw_sync *sync)
+{
+    size_t count = sync->count;
+    if (count == ROOM)
+        mqw_client_resume(sync->client);
+    sync->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        waiting *message = &sync->messages[(sync->first + i) % ROOM];
+        if (message->token)
+            drop(message);
+        else
+            sync->messages[(sync->first + sync->count++) % ROOM] = *message;
+    }
+}
+
 static void on_open(mqw_client *client, const mqw_connack *connack, void *ctx)
 {
     mqw_sync *sync = ctx;
-    (void)client, (void)connack;
+    (void)client;
+    if (connack->session_present)
+        drop_promised(sync);
     sync->opened = true;
     sync->gone[0] = '\0';
 }
@@ -177,12 +201,6 @@ static int end(mqw_sync *sync, int result)
 }
 
 // --- opening and closing ---
-
-static void drop(waiting *message)
-{
-    mqw_packet_free(message->packet, mqw__client_allocator());
-    message->packet = NULL;
-}
 
 // Frees everything but the client, which is gone.
 static void free_all(mqw_sync *sync)

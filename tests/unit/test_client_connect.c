@@ -405,6 +405,19 @@ static void closing_with_and_without_will(void **state)
     assert_true(w.gone);
 }
 
+static void who_hurries_leaves_the_will(void **state)
+{
+    (void)state;
+    const mqw_client_goodbye will = {.with_will = true}, now = {.now = true};
+    open_usual();
+    mqw_client_close(w.client, &will);
+    mqw_client_close(w.client, &now);
+    settle();
+    hears("DISCONNECT reason=0x04\n"
+          "- close");
+    assert_true(w.gone);
+}
+
 static void closing_at_every_moment(void **state)
 {
     (void)state;
@@ -551,6 +564,7 @@ int main(void)
         cmocka_unit_test(reconnecting_at_once),
         cmocka_unit_test(silence_is_noticed),
         cmocka_unit_test(closing_with_and_without_will),
+        cmocka_unit_test(who_hurries_leaves_the_will),
         cmocka_unit_test(closing_at_every_moment),
         cmocka_unit_test(closing_in_every_callback),
         cmocka_unit_test(posted_functions_run_in_order),

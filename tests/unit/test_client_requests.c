@@ -190,6 +190,25 @@ static void what_the_server_does_not_do(void **state)
 
 // ---- restoring ----
 
+// A session that another server has kept does not know what was subscribed at the last one.
+static void subscriptions_go_along_to_another_server(void **state)
+{
+    (void)state;
+    mqw_client_options options = usual();
+    options.address = "one,two";
+    open_with(&options, "CONNACK reason=0x00");
+    subscribes("a");
+    cut();
+    w.refuse = 1; // "one" is not there any more
+    passes(5000);
+    assert_string_not_equal(w.addresses[0], w.addresses[w.opened - 1]);
+    heard[0] = '\0';
+    server_says("CONNACK session_present");
+    hears("- open, present\n"
+          "SUBSCRIBE packet_id=2 filter=\"a\":1");
+    finish();
+}
+
 static void subscriptions_are_restored(void **state)
 {
     (void)state;
@@ -345,6 +364,7 @@ int main(void)
         cmocka_unit_test(before_5_0),
         cmocka_unit_test(what_cannot_be_asked),
         cmocka_unit_test(what_the_server_does_not_do),
+        cmocka_unit_test(subscriptions_go_along_to_another_server),
         cmocka_unit_test(subscriptions_are_restored),
         cmocka_unit_test(a_server_that_does_less),
         cmocka_unit_test(the_program_goes_first),

@@ -219,6 +219,21 @@ static void a_promise_is_on_disk_before_it_is_taken(void **state)
     without_disk();
 }
 
+static void a_wrong_answer_takes_nothing_off_the_disk(void **state)
+{
+    (void)state;
+    with_disk();
+    open_durable("CONNACK reason=0x00");
+    publishes("a", 2);
+    settle();
+    commits(0);
+    server_says("PUBACK packet_id=1");
+    commits(0);
+    assert_int_equal(records('p'), 1);
+    dies();
+    without_disk();
+}
+
 static void a_new_client_goes_on(void **state)
 {
     (void)state;
@@ -581,6 +596,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_promise_is_on_disk_before_it_is_taken),
+        cmocka_unit_test(a_wrong_answer_takes_nothing_off_the_disk),
         cmocka_unit_test(a_new_client_goes_on),
         cmocka_unit_test(a_store_that_fails_ends_the_client),
         cmocka_unit_test(a_store_that_takes_no_more),
