@@ -95,7 +95,9 @@ static void succeed(mqw__connecting *self, mqw_stream *stream)
     mqw__options_apply(&self->options, stream);
     int result = mqw__wrap_put(&self->wrap, stream);
     mqw__connect_stop(self);
-    int failed = result == 0 ? mqw__link_attach(link, stream) : UV_ENOMEM;
+    int failed = result == 0              ? mqw__link_attach(link, stream)
+                 : result == MQW_E_MISUSE ? UV_EINVAL
+                                          : UV_ENOMEM;
     if (failed) {
         mqw__stream_free(stream);
         mqw__link_fail(link, failed, result == MQW_E_MISUSE ? nameless : NULL);

@@ -125,6 +125,27 @@ for way in file stdin pipe; do
     cmp -s "$scratch/file" "$scratch/whole-$way.out" || fail "-$way: not the same bytes"
 done
 
+# a file whose size is not what it says
+in_background proc "$MQW" sub -t proc -C 1 "$server"
+await_text "$server_log" 'filter="proc":0'
+run 0 "$MQW" pub -t proc -f /proc/version "$server"
+ends 0
+check
+cmp -s /proc/version "$scratch/proc.out" || grep -qxF "$(cat /proc/version)" "$scratch/proc.out" || fail '-f /proc/version: not its text'
+
+# a connection that is lost for good ends it, however much is left to publish
+in_background brief "$MQW" listen --answer --once "unix:$scratch/brief.socket"
+await_text "$scratch/brief.out" 'listening on'
+brief=$child
+timeout 20 "$MQW" pub -q 1 -t left -m more --repeat 400000000 --no-reconnect "unix:$scratch/brief.socket" 2>"$err" &
+left=$!
+await_text "$scratch/brief.out" PUBACK
+kill "$brief"
+check
+code=0
+wait "$left" || code=$?
+[ "$code" -eq 7 ] || fail "a lost connection ends pub --repeat with $code instead of 7: $(cat "$err")"
+
 # --- standard output -----------------------------------------------------------------------------------------
 
 # a reader that goes ends it well, and with DISCONNECT

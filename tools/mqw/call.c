@@ -133,10 +133,9 @@ static void on_lost(mqw_client *client, const mqw_client_failure *failure, void 
         call_say(call, "the options for it: --cafile FILE, --server-name HOST; for tests only, --no-verify");
     if (told.retry_in < 0)
         call->status = call->status ? call->status : status_of(call, failure);
-    if (enough) {
-        call->ending = true;
+    call->ending = told.retry_in < 0;
+    if (enough)
         mqw_client_close(client, &goodbye);
-    }
 }
 
 static void close_signals(tool_call *call)

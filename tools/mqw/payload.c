@@ -64,9 +64,10 @@ static bool take_descriptor(tool_payload *payload, int fd)
     off_t start = lseek(fd, 0, SEEK_CUR);
     if (fstat(fd, &facts) < 0)
         return fail(payload, errno);
-    if (!S_ISREG(facts.st_mode) || start < 0)
-        return read_to_end(payload, fd);
+    // What is small is read at once: its size may change, and that of files in /proc and /sys is not true.
     off_t size = facts.st_size > start ? facts.st_size - start : 0;
+    if (!S_ISREG(facts.st_mode) || start < 0 || size <= PIECE)
+        return read_to_end(payload, fd);
     if (size > (off_t)MQW_LENGTH_MAX)
         return too_large(payload);
     payload->start = start;
