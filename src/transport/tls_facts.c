@@ -24,14 +24,22 @@ static void put_peer(const mqw__tls_layer *self, mqw_stream_facts *facts)
         mqw__tls_verify_words(facts->tls_error, sizeof facts->tls_error, self, (int)error, 0, cert);
 }
 
+// A peer's text, which may reach a terminal.
+static void put_plain(char *out, size_t cap, const char *text)
+{
+    if (text)
+        mqw__tls_plain(out, cap, text, strlen(text));
+}
+
 static void put_protocols(const mqw__tls_layer *self, mqw_stream_facts *facts)
 {
     const unsigned char *alpn = NULL;
     unsigned len = 0;
     SSL_get0_alpn_selected(self->ssl, &alpn, &len);
     if (alpn)
-        snprintf(facts->tls_alpn, sizeof facts->tls_alpn, "%.*s", (int)len, (const char *)alpn);
-    put(facts->tls_sni, sizeof facts->tls_sni, SSL_get_servername(self->ssl, TLSEXT_NAMETYPE_host_name));
+        mqw__tls_plain(facts->tls_alpn, sizeof facts->tls_alpn, alpn, len);
+    put_plain(facts->tls_sni, sizeof facts->tls_sni,
+              SSL_get_servername(self->ssl, TLSEXT_NAMETYPE_host_name));
 }
 
 void mqw__tls_facts(const mqw__layer *layer, mqw_stream_facts *facts)
@@ -45,7 +53,7 @@ void mqw__tls_facts(const mqw__layer *layer, mqw_stream_facts *facts)
     put(facts->tls_cipher, sizeof facts->tls_cipher,
         SSL_CIPHER_standard_name(SSL_get_current_cipher(self->ssl)));
     if (!self->unknown_psk)
-        put(facts->tls_psk, sizeof facts->tls_psk, self->psk);
+        put_plain(facts->tls_psk, sizeof facts->tls_psk, self->psk);
     facts->tls_resumed = mqw__tls_resumes(self->tls) && SSL_session_reused(self->ssl) == 1;
     ERR_clear_error();
 }

@@ -8,7 +8,7 @@
 #include "alloc.h"
 #include "tls.h"
 
-enum { PSK_IDENTITY = 256, PSK_KEY = 512, PSK_HINT = 128 };
+enum { PSK_IDENTITY = 255, PSK_KEY = 512, PSK_HINT = 128 };
 
 #define AT(field) offsetof(mqw_tls_options, field)
 
@@ -126,7 +126,7 @@ static const char *missing(const mqw_tls_options *options, mqw_role role)
     if (has_key(options) && !has_certificate(options))
         return "a key without its certificate is of no use; give the certificate, too";
     if (role == MQW_CLIENT && !psk_sound(options))
-        return "PSK needs an identity of 1 to 256 bytes and its key of 1 to 512 bytes, both";
+        return "PSK needs an identity of 1 to 255 bytes and its key of 1 to 512 bytes, both";
     if (role == MQW_SERVER && !has_certificate(options) && !options->find_psk)
         return "a TLS server needs a certificate and its key, or PSK";
     if (role == MQW_SERVER && options->client_certificate && !trusts)
