@@ -115,8 +115,10 @@ run 1 "$MQW" pub -m x -t t -L mqtt://one:secret1@127.0.0.1:1 -L mqtt://two:secre
 error_says 'cannot connect to mqtt://127.0.0.1:1 mqtt://127.0.0.1:99999'
 check
 ! grep -q secret "$err" || fail 'passwords are shown'
-run 1 "$MQW" pub -m x mqtt://one:sec/ret@127.0.0.1/t
-error_says 'is written %2F'
-check
-! grep -q sec "$err" || fail 'a part of the password is shown'
+for scheme in mqtt ws; do
+    run 1 "$MQW" pub -m x -t t "$scheme://one:sec/ret@127.0.0.1/t"
+    error_says 'is written %2F'
+    check
+    ! grep -q sec "$err" || fail 'a part of the password is shown'
+done
 finish

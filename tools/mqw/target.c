@@ -90,12 +90,12 @@ static bool add_url(tool_target *target, const tool_settings *settings, const ch
         tool_complain("the address is too long");
         return false;
     }
-    char *path = has_topic(address) ? strchr(strstr(address, "://") + 3, '/') : NULL;
+    char *scheme = strstr(address, "://"), *path = scheme ? strchr(scheme + 3, '/') : NULL;
     if (path && is_login_cut(address, path)) {
         tool_complain("a / within a user name or password of an address is written %%2F");
         return false;
     }
-    if (path) {
+    if (path && has_topic(address)) {
         *path = '\0';
         if (!add_topic(target, path + 1))
             return false;
