@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# libmqwire (floors 1 to 4, libc only), libmqwire-uv (streams and client: libuv, OpenSSL) and
+# libmqwire (floors 1 to 4, libc only), libmqwire-uv (streams, client, broker: libuv, OpenSSL) and
 # libmqwire-sqlite (records on disk), each static and shared.
 
 # Compiles the sources of some rooms once and makes NAME (shared) and NAME-static of them, which an
@@ -50,7 +50,7 @@ if(MQW_BUILD_UV)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
   pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libssl>=3 libcrypto>=3)
-  mqw_library(mqwire-uv uv "transport;store;client" PUBLIC PkgConfig::LIBUV PRIVATE PkgConfig::OPENSSL)
+  mqw_library(mqwire-uv uv "transport;store;client;broker" PUBLIC PkgConfig::LIBUV PRIVATE PkgConfig::OPENSSL)
   mqw_on(mqwire-uv mqwire)
 endif()
 
@@ -63,8 +63,8 @@ endif()
 # What a program's source names tells which library it needs (tests/live is about streams anyway): sets `out`
 # to that, static with the suffix -static, or to nothing where it is not built.
 function(mqw_library_of source suffix out)
-  set(headers "transport|tls|websocket|store|client|sync|auth")
-  file(STRINGS "${source}" uv REGEX "#include [\"<](uv\\.h|(transport|store|client)/|mqwire/(${headers})\\.h)")
+  set(headers "transport|tls|websocket|store|client|sync|auth|broker")
+  file(STRINGS "${source}" uv REGEX "#include [\"<](uv\\.h|(transport|store|client|broker)/|mqwire/(${headers})\\.h)")
   file(STRINGS "${source}" sqlite REGEX "mqw_store_sqlite|store/sqlite/")
   set(library mqwire)
   if(sqlite)

@@ -159,6 +159,10 @@ typedef struct mqw_client_options {
     /** For SUBACK and UNSUBACK once sent; before that, and again after a lost connection, for waiting;
      * default 30 s. */
     uint32_t request_timeout;
+    /** Where a connection gets its stream, instead of `address` (whose scheme, host and layers then mean
+     * nothing): 0 with *out, which the client owns, or an mqw_result, which counts as a failed attempt. NULL:
+     * from the network. */
+    int (*stream)(void *ctx, mqw_stream **out);
 } mqw_client_options;
 
 /**

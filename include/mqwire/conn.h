@@ -214,6 +214,8 @@ MQW_API uint8_t *mqw_conn_take(mqw_conn *conn, size_t *size);
 MQW_API void mqw_config_give_back(mqw_config *config, uint8_t *block, size_t size);
 /** The configuration of a connection, not counted for the caller. */
 MQW_API mqw_config *mqw_conn_config(const mqw_conn *conn);
+/** Bytes that the connections of a configuration hold (mqw_conn_options.max_total). */
+MQW_API uint64_t mqw_config_held(const mqw_config *config);
 /** One more reference to a configuration, which is returned; mqw_config_free drops it. */
 MQW_API mqw_config *mqw_config_keep(mqw_config *config);
 
@@ -285,6 +287,27 @@ MQW_API int mqw_conn_auth(mqw_conn *conn, const mqw_disconnect *auth);
 /** PUBLISH whose payload is `payload` by reference instead of publish->payload: not copied, one reference
  * taken. One of 1 KiB or less is copied after all, and no reference taken: that costs less. */
 MQW_API int mqw_conn_publish_shared(mqw_conn *conn, const mqw_publish *publish, mqw_shared *payload);
+
+/** A PUBLISH that goes on to many: its topic and properties were checked when it was received, and stay as
+ * they were on the wire. */
+typedef struct mqw_forward {
+    mqw_text topic;     /**< A valid topic name. */
+    mqw_bytes payload;  /**< Copied, unless there is `shared`. */
+    mqw_shared *shared; /**< Holds the payload, which may then go by reference; NULL: it is copied. */
+    mqw_bytes props; /**< Properties in wire form without their length: valid ones that PUBLISH may have, but
+                        no message expiry, topic alias or subscription identifier. Left out before 5.0. */
+    const uint32_t *ids; /**< Subscription identifiers; left out before 5.0. */
+    size_t id_count;     /**< How many. */
+    int64_t expiry;      /**< Message expiry in seconds; negative: none. Left out before 5.0. */
+    uint16_t packet_id;  /**< 0 with QoS 0, and only then. */
+    uint8_t qos;         /**< 0 to 2. */
+    bool retain;         /**< As in mqw_publish. */
+    bool dup;            /**< As in mqw_publish. */
+} mqw_forward;
+/** Queues it, in the version of the connection, without trying what was tried before: state, receive maximum,
+ * the peer's maximum packet size and the output's bounds count, and MQW_ALIAS_RECENT holds. Results as
+ * mqw_conn_publish_shared. Never misuse for what is in it. */
+MQW_API int mqw_conn_forward(mqw_conn *conn, const mqw_forward *message);
 
 /**
  * @name PUBLISH with a payload larger than memory

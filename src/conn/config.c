@@ -148,3 +148,8 @@ bool mqw__config_hold(mqw_config *config, size_t bytes)
     config->held += bytes;
     return true;
 }
+
+uint64_t mqw_config_held(const mqw_config *config)
+{
+    return config->held;
+}

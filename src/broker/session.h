@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// A client's session (section 4.1), connected or not.
+#ifndef MQW_BROKER_SESSION_H
+#define MQW_BROKER_SESSION_H
+
+#include "letter.h"
+#include "mqwire/session.h"
+#include "subscriptions.h"
+#include "transport/wheel.h"
+
+typedef struct mqw__will mqw__will;
+typedef struct mqw__waiting
+    mqw__waiting;                   /**< QoS 0 messages that wait for room in the output: outgoing.c's own. */
+typedef struct mqw__feed mqw__feed; /**< Retained messages that are still to be sent: outgoing.c's own. */
+
+struct mqw__session {
+    mqw_broker *broker;
+    mqw_peer *peer;         /**< Its connection; NULL: none. */
+    mqw_session *promises;  /**< QoS 1 and 2, both ways; made when it is needed (mqw__session_promises). */
+    mqw__waiting *waiting;  /**< NULL: none. */
+    mqw__feed *feed;        /**< NULL: none. */
+    mqw__will *will;        /**< NULL: none. */
+    mqw_broker_limits *own; /**< Limits of its own; NULL: those of the broker. */
+    mqw__subscription *subscriptions;
+    mqw__session *hash_next; /**< Of the table. */
+    mqw__deadline ends;      /**< When it expires, while it is not connected. */
+    uint64_t number;         /**< Names it for good, in the store too; never 0, never used again. */
+    uint64_t mark; /**< Serial number of the message that was matched last, for overlapping subscriptions. */
+    uint64_t ends_at; /**< Wall clock; UINT64_MAX: never, or connected. */
+    uint64_t queued_bytes;
+    uint32_t queued; /**< Promises, and QoS 0 that wait. */
+    uint32_t subscription_count;
+    uint32_t expiry;  /**< Seconds after the connection; 0: it ends with it; UINT32_MAX: never. */
+    uint32_t mark_at; /**< Where its delivery stands, with `mark`. */
+    uint8_t version;  /**< Of its last connection. */
+    bool durable;     /**< It is in the store: kept beyond its connection, and there is a store. */
+    uint16_t mount_len;
+    uint16_t id_len;
+    char text[]; /**< Mount point, then client identifier. */
+};
+
+static inline mqw_text mqw__session_id(const mqw__session *session)
+{
+    return (mqw_text){session->text + session->mount_len, session->id_len};
+}
+
+static inline mqw_text mqw__session_mount(const mqw__session *session)
+{
+    return (mqw_text){session->text, session->mount_len};
+}
+
+/** A session that is not in the table yet when it is made. `number` 0: a new one. NULL: no memory. */
+mqw__session *mqw__session_new(mqw_broker *broker, mqw_text mount, mqw_text id, uint64_t number);
+/** Puts it into the table. 0, MQW_E_FULL (max_sessions) or MQW_E_NO_MEMORY. */
+int mqw__session_enter(mqw__session *session);
+/** By client identifier (and mount point: clients of different mounts do not meet); NULL: none. */
+mqw__session *mqw__session_find(mqw_broker *broker, mqw_text mount, mqw_text id);
+/** The next of all; `after` NULL: the first. The table may not change in between. */
+mqw__session *mqw__session_each(mqw_broker *broker, const mqw__session *after);
+/** Its QoS 1 and 2 state, made when it is needed. NULL: no memory. */
+mqw_session *mqw__session_promises(mqw__session *session);
+/** Its limits. */
+const mqw_broker_limits *mqw__session_limits(const mqw__session *session);
+/** Ends its state and frees it: subscriptions, promises (told as dropped), what waits, its records. Its will
+ * was seen to before. */
+void mqw__session_end(mqw__session *session);
+/** Its connection is gone: it ends now, or its expiry begins. */
+void mqw__session_left(mqw__session *session);
+/** Frees the memory of all sessions without telling anybody: the broker ends. */
+void mqw__sessions_free(mqw_broker *broker);
+
+#endif
