@@ -37,7 +37,7 @@ void mqw__outgoing_go_on(mqw__session *session);
 int mqw__outgoing_answer(mqw__session *session, int type, const mqw_ack *ack);
 /** The connection is gone: what was sent and not answered is sent again later; QoS 0 that waits is dropped,
  * and so are feeds. */
-void mqw__outgoing_lost(mqw__session *session);
+void mqw__outgoing_cut(mqw__session *session);
 /** The session ends: all that waits is dropped, and told so. */
 void mqw__outgoing_clear(mqw__session *session);
 /** A promise restored from the store: its message, identifiers and flags. 0 or MQW_E_NO_MEMORY. */

@@ -10,39 +10,39 @@
 typedef struct mqw__durable mqw__durable; /**< NULL in the broker: there is no store. */
 
 /** Reads the store and restores what is in it. 0, or the result of mqw_broker_open. */
-int mqw__durable_open(mqw_broker *broker, mqw_store *store);
+int mqw__record_open(mqw_broker *broker, mqw_store *store);
 /** Whether commits or acknowledgements are still waited for. */
-bool mqw__durable_busy(const mqw_broker *broker);
-void mqw__durable_free(mqw_broker *broker);
+bool mqw__record_busy(const mqw_broker *broker);
+void mqw__record_free(mqw_broker *broker);
 /** Whether the store takes anything now: not when its disk is full or has failed; new messages are refused
  * then (0x97). */
-bool mqw__durable_well(const mqw_broker *broker);
+bool mqw__record_well(const mqw_broker *broker);
 
 // Records. Each call is about what has just changed in memory. Negative: it cannot be stored (MQW_E_BUSY,
 // _FULL, _STREAM, _NO_MEMORY); the caller then undoes the change or refuses the packet.
 
 /** The session: identifier, mount, expiry, version, limits of its own, whether it is connected. */
-int mqw__durable_session(mqw__session *session);
+int mqw__record_session(mqw__session *session);
 /** It is over: everything of it goes. */
-void mqw__durable_session_over(mqw__session *session);
-int mqw__durable_subscription(const mqw__subscription *subscription);
-void mqw__durable_unsubscribed(const mqw__subscription *subscription);
-int mqw__durable_retained(mqw_broker *broker, mqw__letter *letter);
-void mqw__durable_unretained(mqw_broker *broker, mqw_text topic, mqw__letter *old);
-int mqw__durable_will(mqw__session *session);
-void mqw__durable_will_over(mqw__session *session);
+void mqw__record_session_over(mqw__session *session);
+int mqw__record_subscription(const mqw__subscription *subscription);
+void mqw__record_unsubscribed(const mqw__subscription *subscription);
+int mqw__record_retained(mqw_broker *broker, mqw__letter *letter);
+void mqw__record_unretained(mqw_broker *broker, mqw_text topic, mqw__letter *old);
+int mqw__record_will(mqw__session *session);
+void mqw__record_will_over(mqw__session *session);
 /** A delivery was promised. */
-int mqw__durable_promised(mqw__session *session, mqw_promise *promise);
+int mqw__record_promised(mqw__session *session, mqw_promise *promise);
 /** Before it leaves: QoS 2 PUBLISH and PUBREL must be on disk. 0: it may go; 1: it is held
  * (mqw_session_hold), and mqw__outgoing_go_on comes when it is; negative: it cannot be stored. */
-int mqw__durable_leaves(mqw__session *session, mqw_promise *promise);
+int mqw__record_leaves(mqw__session *session, mqw_promise *promise);
 /** PUBREC has come: it is released. */
-void mqw__durable_released(mqw__session *session, mqw_promise *promise);
+void mqw__record_released(mqw__session *session, mqw_promise *promise);
 /** It is over: acknowledged, or dropped. `was`: its sequence and qos; its delivery. */
-void mqw__durable_over(mqw__session *session, const mqw_promise *was);
+void mqw__record_over(mqw__session *session, const mqw_promise *was);
 /** A QoS 2 identifier was taken, or is free again. */
-int mqw__durable_received(mqw__session *session, uint16_t packet_id);
-void mqw__durable_unreceived(mqw__session *session, uint16_t packet_id);
+int mqw__record_received(mqw__session *session, uint16_t packet_id);
+void mqw__record_unreceived(mqw__session *session, uint16_t packet_id);
 
 // What waits for a commit.
 
@@ -50,8 +50,8 @@ void mqw__durable_unreceived(mqw__session *session, uint16_t packet_id);
  * everything that has been stored so far is on disk; copies what it points at. Answers to one peer leave in
  * the order of the calls. At once when there is no store, or nothing that it waits for. A peer that is gone
  * is forgotten. 0 or MQW_E_NO_MEMORY. */
-int mqw__durable_answer(mqw_peer *peer, int type, const void *body, bool waits);
+int mqw__gate_answer(mqw_peer *peer, int type, const void *body, bool waits);
 /** The peer is gone: nothing of it waits any more. */
-void mqw__durable_forget(mqw_peer *peer);
+void mqw__gate_forget(mqw_peer *peer);
 
 #endif
