@@ -24,7 +24,7 @@ typedef struct mqw__counts {
 
 struct mqw_broker {
     mqw__surroundings world;
-    mqw_broker_options options; /**< Defaults filled in. */
+    mqw_broker_options options; /**< Defaults filled in; texts and allocator are its own. */
     mqw_broker_hooks hooks;
     mqw_allocator allocator;
     mqw_config *config;
@@ -47,9 +47,18 @@ struct mqw_broker {
     size_t scratch_size;
     void (*on_closed)(mqw_broker *broker, void *ctx);
     void *on_closed_ctx;
-    uint32_t depth; /**< Calls of handlers and hooks under way: it is not freed inside. */
+    uint64_t wakes_at; /**< What the world was asked for. */
+    uint64_t seed;     /**< For tables whose keys peers choose. */
     bool closing;
 };
+
+// settings.c
+
+/** Fills in `broker->options`, `hooks`, `allocator` and `config`. 0, MQW_E_MISUSE or MQW_E_NO_MEMORY. */
+int mqw__settings_of(mqw_broker *broker, const mqw_broker_options *options);
+void mqw__settings_end(mqw_broker *broker);
+/** Limits with their defaults filled in: what on_connect has set to 0 again, too. */
+void mqw__limits_complete(mqw_broker_limits *limits);
 
 // broker.c
 
@@ -59,7 +68,8 @@ void mqw__let_go(mqw_broker *broker, size_t bytes);
 /** Memory that counts towards max_memory; zeros. NULL: none. Freed with its size. */
 void *mqw__broker_new_block(mqw_broker *broker, size_t size);
 void mqw__broker_free_block(mqw_broker *broker, void *block, size_t size);
-/** At least `size` bytes that live until the next call. NULL: no memory. */
+/** At least `size` bytes that live until the next call; what was in it before stays when it grows. NULL: no
+ * memory. */
 uint8_t *mqw__broker_scratch(mqw_broker *broker, size_t size);
 /** Sets a deadline of the broker's wheel, and wakes the world for it. */
 void mqw__broker_due(mqw_broker *broker, mqw__deadline *deadline, uint64_t at);
@@ -82,10 +92,21 @@ static inline uint64_t mqw__broker_wall(const mqw_broker *broker)
     return broker->world.wall(broker->world.self);
 }
 
+// sessions.c
+
+/** The table. 0 or MQW_E_NO_MEMORY. mqw__sessions_free ends it. */
+int mqw__sessions_open(mqw_broker *broker);
+
+// decide.c
+
+/** The broker is going: tickets stay, without effect. */
+void mqw__tickets_forget(mqw_broker *broker);
+
 // local.c
 
-/** A message for a subscription of the program: queued, told on the next turn. */
-int mqw__local_give(mqw_local *local, mqw__post *post, bool retain);
+/** A message for a subscription of the program: queued, told on the next turn. 0, or why it is dropped
+ * (mqw_drop). */
+int mqw__local_give(mqw_local *local, mqw__post *post, uint8_t qos, bool retain);
 /** Tells what is queued. */
 void mqw__locals_turn(mqw_broker *broker);
 void mqw__locals_free(mqw_broker *broker);
@@ -108,6 +129,7 @@ void mqw__status_free(mqw_broker *broker);
 
 // limits.c: what is taken from the whole world
 
+void mqw__limits_free(mqw_broker *broker);
 /** A connection has come: 0, or it is one too many (max_connections, max_per_address). */
 int mqw__limits_arrived(mqw_peer *peer);
 void mqw__limits_left(mqw_peer *peer);
