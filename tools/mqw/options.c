@@ -311,10 +311,10 @@ static int take_short(parser *p, char *word)
     return 0;
 }
 
-// One address, or for pub and sub several.
+// One word, or several.
 static int take_argument(parser *p, const char *word)
 {
-    if (p->command->bit & (COMMAND_PUB | COMMAND_SUB))
+    if (p->command->bit & (COMMAND_PUB | COMMAND_SUB | COMMAND_SERVE | COMMAND_PASSWD))
         return texts_add(&p->out->urls, word) ? 0 : wrong(p, "out of memory", "");
     if (p->out->argument)
         return wrong(p, "what is this for: ", word);
@@ -459,8 +459,8 @@ int options_parse(const tool_command *command, int count, char **words, tool_set
 
 void options_free(tool_settings *settings)
 {
-    tool_texts *lists[] = {&settings->urls, &settings->topics, &settings->filtered, &settings->unsubscribe,
-                           &settings->web.headers};
+    tool_texts *lists[] = {&settings->urls,        &settings->topics,      &settings->filtered,
+                           &settings->unsubscribe, &settings->web.headers, &settings->serve.keys};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         free(lists[i]->items);
     for (size_t i = 0; i < settings->text_count; i++)

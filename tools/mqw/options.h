@@ -11,7 +11,16 @@
 
 #include "property.h"
 
-enum { COMMAND_DECODE = 1, COMMAND_OPEN = 2, COMMAND_LISTEN = 4, COMMAND_PUB = 8, COMMAND_SUB = 16 };
+enum {
+    COMMAND_DECODE = 1,
+    COMMAND_OPEN = 2,
+    COMMAND_LISTEN = 4,
+    COMMAND_PUB = 8,
+    COMMAND_SUB = 16,
+    COMMAND_SERVE = 32,
+    COMMAND_PASSWD = 64,
+    COMMAND_BENCH = 128
+};
 
 typedef enum tool_paint_when { PAINT_AUTO, PAINT_ALWAYS, PAINT_NEVER } tool_paint_when;
 typedef enum tool_policy_kind { POLICY_STRICT, POLICY_REPORT, POLICY_ORIGINAL } tool_policy_kind;
@@ -55,6 +64,25 @@ typedef struct tool_web_settings {
     const char *origin;
 } tool_web_settings;
 
+// What the options of serve and passwd say.
+typedef struct tool_serve_settings {
+    const char *config;
+    bool check;
+    bool print;
+    const char *store;
+    const char *passwords;
+    const char *acl;
+    const char *metrics;
+    const char *user;
+    uint32_t level; // of the log; 0: not said
+    bool anonymous;
+    tool_texts keys; // SECTION.KEY=VALUE
+
+    bool remove;
+    bool scram;
+    bool from_input;
+} tool_serve_settings;
+
 // What the command line says. Zero is the default where the table names no other.
 typedef struct tool_settings {
     const char *argument; // FILE or ADDRESS; NULL: none
@@ -64,11 +92,12 @@ typedef struct tool_settings {
     const char *password;
     tool_tls_settings tls;
     tool_web_settings web;
+    tool_serve_settings serve;
 
     // pub and sub: where to, as whom, what, and how it looks
     const char *host;
     const char *unix_path;
-    tool_texts urls;
+    tool_texts urls; // and other commands that take several words: these
     const char *proxy;
     const char *bind;
     const char *id_prefix;
