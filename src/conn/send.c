@@ -6,8 +6,6 @@
 #include "conn/sending.h"
 #include "wire/plain.h"
 
-enum { PAYLOAD_APART = 1024 }; /* a larger payload is copied by itself, not with its head */
-
 /* ---- bytes ---- */
 
 static int closed(const mqw_conn *conn)
@@ -25,26 +23,33 @@ static mqw_bytes payload_apart(const mqw__sending *s)
     if (s->type != MQW_PUBLISH)
         return (mqw_bytes){NULL, 0};
     mqw_bytes payload = ((const mqw_publish *)s->body)->payload;
-    return s->shared || s->open_end || payload.len > PAYLOAD_APART ? payload : (mqw_bytes){NULL, 0};
+    return s->shared || s->open_end || payload.len > MQW__PAYLOAD_APART ? payload : (mqw_bytes){NULL, 0};
+}
+
+static int encode_at(const mqw_conn *conn, const mqw__sending *s, bool whole, uint8_t *at, size_t left,
+                     mqw_error *why)
+{
+    mqw_codec codec = {conn->version, conn->role, NULL};
+    return s->forward ? mqw__forward_encode(conn, s, whole, at, left, why)
+                      : mqw__encode(&codec, s->type, s->body, whole, at, left, why);
 }
 
 /* Encodes at the tail of the queue, or into a new chunk when it does not fit there. Nothing is taken yet:
  * *fresh is the chunk that is to be linked, *at where the bytes stand. */
 static int encode(mqw_conn *conn, const mqw__sending *s, bool head, mqw__chunk **fresh, uint8_t **at)
 {
-    mqw_codec codec = {conn->version, conn->role, NULL};
     mqw__queue *queue = target(conn);
     mqw_error why = {.offset = 0};
     size_t left = mqw__queue_left(queue);
     *at = left ? queue->last->data + queue->last->end : NULL;
-    int len = left ? mqw__encode(&codec, s->type, s->body, !head, *at, left, &why) : MQW_E_NO_ROOM;
+    int len = left ? encode_at(conn, s, !head, *at, left, &why) : MQW_E_NO_ROOM;
     while (len == MQW_E_NO_ROOM) {
         mqw__chunks_free(conn->config, *fresh);
         *fresh = mqw__chunk_new(conn->config, (size_t)why.offset);
         if (!*fresh)
             return MQW_E_NO_MEMORY;
         *at = (*fresh)->data;
-        len = mqw__encode(&codec, s->type, s->body, !head, *at, (*fresh)->cap, &why);
+        len = encode_at(conn, s, !head, *at, (*fresh)->cap, &why);
     }
     return len < 0 ? mqw__sending_refuse(conn, s, why.rule, why.field) : len;
 }
@@ -133,6 +138,19 @@ static void tell_tap_bytes(mqw_conn *conn, mqw_bytes bytes)
         o->tap(conn, true, NULL, bytes, o->tap_ctx);
 }
 
+/* The properties of a message that goes on are known in wire form only. */
+static void show_forward(const mqw_conn *conn, mqw__header header, mqw_bytes head, mqw_bytes payload,
+                         mqw_packet *packet)
+{
+    mqw_codec codec = {conn->version, conn->role, NULL};
+    if (mqw__decode_publish_head(&codec, header, head.data + header.size, head.len - header.size, packet,
+                                 NULL) == 0 &&
+        payload.len) {
+        packet->publish.payload = payload;
+        packet->publish.payload_left = 0;
+    }
+}
+
 MQW__COLD static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes head, mqw_bytes payload)
 {
     const mqw_conn_options *o = &conn->config->options;
@@ -144,6 +162,8 @@ MQW__COLD static void tell_tap(mqw_conn *conn, const mqw__sending *s, mqw_bytes 
                          .length = header.length};
     if (mqw__body_size[s->type])
         memcpy(&packet.connect, s->body, mqw__body_size[s->type]);
+    if (s->forward)
+        show_forward(conn, header, head, payload, &packet);
     if (s->open_end) {
         packet.publish.payload_left = (uint32_t)payload.len;
         packet.publish.payload = (mqw_bytes){NULL, 0};
@@ -168,6 +188,12 @@ static void wake_link(mqw_conn *conn, bool was_empty)
 {
     if (was_empty && conn->output.bytes && conn->on_output)
         conn->on_output(conn, conn->link);
+}
+
+void mqw__conn_grew(mqw_conn *conn, bool was_empty)
+{
+    wake_link(conn, was_empty);
+    wake(conn, was_empty);
 }
 
 static void follow(mqw_conn *conn, const mqw__sending *s)
@@ -221,7 +247,7 @@ static int queue_packet(mqw_conn *conn, mqw__sending *s)
     return s->stripped;
 }
 
-static int send_packet(mqw_conn *conn, mqw__sending *s)
+int mqw__sending_go(mqw_conn *conn, mqw__sending *s)
 {
     int rc = closed(conn);
     if (rc == 0 && !mqw__free_to_say(conn, s->type)) {
@@ -243,7 +269,7 @@ static bool publish_behind(mqw_conn *conn, const mqw_publish *publish)
     bool room = last && !last->shared && conn->output.bytes &&
                 mqw_conn_waiting(conn) + MQW__CHUNK_SIZE <= conn->config->options.high_water;
     if (!room || !mqw__free_to_say(conn, MQW_PUBLISH) || (conn->flags & special) ||
-        conn->config->options.tap || publish->payload.len > PAYLOAD_APART || conn->role == MQW_ANY)
+        conn->config->options.tap || publish->payload.len > MQW__PAYLOAD_APART || conn->role == MQW_ANY)
         return false;
     mqw_codec codec = {conn->version, conn->role, NULL};
     int len =
@@ -265,12 +291,13 @@ int mqw__conn_queue(mqw_conn *conn, int type, const void *body, mqw_shared *shar
         return 0;
     mqw__sending s;
     s.body = body;
+    s.forward = NULL;
     s.shared = shared;
     s.alias = NULL;
     s.type = (uint8_t)type;
     s.typed = typed;
     s.open_end = s.stripped = false;
-    return send_packet(conn, &s);
+    return mqw__sending_go(conn, &s);
 }
 
 int mqw_conn_send(mqw_conn *conn, const mqw_packet *packet)
@@ -333,7 +360,8 @@ int mqw_conn_publish_shared(mqw_conn *conn, const mqw_publish *publish, mqw_shar
     mqw_publish with = *publish;
     with.payload = payload->bytes;
     with.payload_left = 0;
-    bool worth_it = payload->bytes.len > PAYLOAD_APART; /* a reference costs a chunk before and behind it */
+    bool worth_it =
+        payload->bytes.len > MQW__PAYLOAD_APART; /* a reference costs a chunk before and behind it */
     return mqw__conn_queue(conn, MQW_PUBLISH, &with, worth_it ? payload : NULL, true);
 }
 
@@ -349,7 +377,7 @@ int mqw_conn_publish_begin(mqw_conn *conn, const mqw_publish *publish, uint32_t 
     with.payload = (mqw_bytes){NULL, payload_size};
     with.payload_left = 0;
     mqw__sending s = {.body = &with, .type = MQW_PUBLISH, .typed = true, .open_end = true};
-    int rc = send_packet(conn, &s);
+    int rc = mqw__sending_go(conn, &s);
     if (rc < 0)
         return rc;
     extra->out_left = payload_size;
