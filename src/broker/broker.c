@@ -142,8 +142,8 @@ static int furnish(mqw_broker *broker)
 {
     if (broker->world.random(broker->world.self, &broker->seed, sizeof broker->seed))
         return MQW_E_STREAM;
-    broker->tree = mqw__tree_new(&broker->allocator, &broker->memory);
-    broker->retained = mqw__retained_new(&broker->allocator, &broker->memory);
+    broker->tree = mqw__tree_new(&broker->allocator, &broker->memory, broker->seed);
+    broker->retained = mqw__retained_new(&broker->allocator, &broker->memory, broker->seed);
     if (!broker->tree || !broker->retained)
         return MQW_E_NO_MEMORY;
     int result = mqw__sessions_open(broker);

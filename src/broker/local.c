@@ -133,6 +133,8 @@ static void tell_retained(mqw_local *local)
     uint8_t qos = local->subscription->qos;
     for (int i = 0; i < RETAINED_PER_TURN && local->walk && local->subscription; i++) {
         mqw__letter *letter = mqw__walk_next(local->walk);
+        if (!letter && !mqw__walk_over(local->walk))
+            return;
         if (!letter) {
             mqw__walk_end(local->walk);
             local->walk = NULL;
@@ -179,7 +181,7 @@ static int begin_walk(mqw_local *local, const mqw_filter *item)
 {
     if (item->retain_handling == 2 || local->subscription->group)
         return 0;
-    local->walk = mqw__retained_walk(local->broker->retained, item->filter);
+    local->walk = mqw__retained_walk(local->broker->retained, item->filter, 0);
     mqw__broker_soon(local->broker);
     return local->walk ? 0 : MQW_E_NO_MEMORY;
 }

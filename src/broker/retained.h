@@ -11,7 +11,7 @@ typedef struct mqw__retained mqw__retained;
  * meanwhile. One that is there from beginning to end is met exactly once. */
 typedef struct mqw__walk mqw__walk;
 
-mqw__retained *mqw__retained_new(const mqw_allocator *allocator, uint64_t *memory);
+mqw__retained *mqw__retained_new(const mqw_allocator *allocator, uint64_t *memory, uint64_t seed);
 /** Frees all, the letters' references included. NULL is fine. No walk may be under way. */
 void mqw__retained_free(mqw__retained *retained);
 /** Sets the message of a topic and takes a reference; *old (may be NULL) gets the reference of the one
@@ -23,11 +23,15 @@ mqw__letter *mqw__retained_take(mqw__retained *retained, mqw_text topic);
 mqw__letter *mqw__retained_find(const mqw__retained *retained, mqw_text topic);
 uint64_t mqw__retained_count(const mqw__retained *retained);
 
-/** Begins a walk (`filter` is copied; without `$share`). NULL: no memory. */
-mqw__walk *mqw__retained_walk(mqw__retained *retained, mqw_text filter);
-/** The next message that matches, not counted; NULL: no more. Expired ones are met, too. Linear in what
- * matches, not in what does not, but for levels that a wildcard stands for. */
+/** Begins a walk. `filter` is copied; without `$share`, and with the mount point that is its first
+ * `mount_len` bytes: a wildcard behind that takes no level that begins with `$`. NULL: no memory. */
+mqw__walk *mqw__retained_walk(mqw__retained *retained, mqw_text filter, size_t mount_len);
+/** The next message that matches, not counted; NULL: no more, or (mqw__walk_over is false) none was found in
+ * a time that is fair to others: go on in the next turn. Expired ones are met, too. Linear in what matches,
+ * not in what does not, but for levels that a wildcard stands for. */
 mqw__letter *mqw__walk_next(mqw__walk *walk);
+/** Whether nothing is left. */
+bool mqw__walk_over(const mqw__walk *walk);
 /** Ends it, at any time. NULL is fine. */
 void mqw__walk_end(mqw__walk *walk);
 
