@@ -121,6 +121,12 @@ void mqw__will_due(mqw__session *session, bool goodbye);
 void mqw__will_forget(mqw__session *session);
 /** The session ends: a will that waits is published now. */
 void mqw__will_publish(mqw__session *session);
+/** Its message; NULL: there is none. *delay: seconds. *due: when its delay is over, by the wall clock;
+ * UINT64_MAX: it does not run. */
+mqw__letter *mqw__will_letter(const mqw__session *session, uint32_t *delay, uint64_t *due);
+/** A will as the store has it, which takes a reference of its own. `due` UINT64_MAX: its delay begins now.
+ * 0 or MQW_E_NO_MEMORY. */
+int mqw__will_restore(mqw__session *session, mqw__letter *letter, uint32_t delay, uint64_t due);
 
 // status.c
 

@@ -23,6 +23,7 @@ struct mqw__session {
     mqw_broker_limits *own; /**< Limits of its own; NULL: those of the broker. */
     mqw__subscription *subscriptions;
     mqw__session *hash_next; /**< Of the table. */
+    void *kept;              /**< durable.c's; NULL: it is not in the store. */
     mqw__deadline ends;      /**< When it expires, while it is not connected. */
     uint64_t number;         /**< Names it for good, in the store too; never 0, never used again. */
     uint64_t mark; /**< Serial number of the message that was matched last, for overlapping subscriptions. */
