@@ -79,7 +79,7 @@ static inline void env_flush(void *self, mqw_conn *conn)
     line *l = mqw_conn_link(conn);
     (void)self;
     if (l->phase == UP)
-        way_load(l, &l->up, conn);
+        way_load(&l->up, l->on, conn, l->latency);
 }
 
 static inline const char *env_why(void *self, const mqw_conn *conn)

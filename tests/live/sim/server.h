@@ -97,7 +97,7 @@ static inline void server_gone(server *host, line *l)
 
 static inline void server_close(server *host, line *l)
 {
-    way_load(l, &l->down, l->server);
+    way_load(&l->down, l->on, l->server, l->latency);
     server_gone(host, l);
 }
 
@@ -467,7 +467,7 @@ static inline void server_works(server *host, line *l)
         server_close(host, l);
         return;
     }
-    way_load(l, &l->down, l->server);
+    way_load(&l->down, l->on, l->server, l->latency);
 }
 
 #endif
