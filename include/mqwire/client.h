@@ -160,7 +160,8 @@ typedef struct mqw_client_options {
      * default 30 s. */
     uint32_t request_timeout;
     /** Where a connection gets its stream, instead of `address` (whose scheme, host and layers then mean
-     * nothing): 0 with *out, which the client owns, or an mqw_result, which counts as a failed attempt. NULL:
+     * nothing): 0 with *out, which the client owns, or an mqw_result, which counts as a failed attempt
+     * (MQW_E_STREAM with errno; MQW_E_MISUSE, also for no stream or one of another loop: it gives up). NULL:
      * from the network. */
     int (*stream)(void *ctx, mqw_stream **out);
 } mqw_client_options;

@@ -2,6 +2,7 @@
 // The world of a client on a libuv loop. It shares timer and turns with the connections of that loop; what
 // other threads post comes through a mutex and an async handle.
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/time.h>
 
@@ -10,6 +11,7 @@
 #include "transport/alloc.h"
 #include "transport/loop.h"
 #include "transport/open.h"
+#include "transport/stream.h"
 
 typedef struct mqw__post {
     struct mqw__post *next;
@@ -21,7 +23,9 @@ typedef struct mqw__world {
     mqw__task task;
     mqw__deadline deadline;
     mqw__loop *loop;
-    mqw_client *client; // NULL: gone
+    mqw_client *client;                         // NULL: gone
+    int (*stream)(void *ctx, mqw_stream **out); // NULL: streams come from the network
+    void *ctx;
     uv_async_t async;
     bool closed; // the async handle is
     int failure; // errno of the last mqw_conn_open that has failed with it
@@ -63,13 +67,43 @@ static uv_loop_t *loop_of(void *self)
 
 static int check(void *self, const char *address, const mqw_open_options *options)
 {
-    return mqw__open_check(loop_of(self), address, options);
+    return ((mqw__world *)self)->stream ? 0 : mqw__open_check(loop_of(self), address, options);
+}
+
+// The stream is ours from now on, whatever becomes of it.
+static int open_over(mqw_stream *stream, const mqw_open_options *options, mqw_conn **out)
+{
+    mqw_conn *conn = mqw_conn_new_shared(MQW_CLIENT, options->config);
+    int result = conn ? mqw_conn_pipe(conn, stream, options, NULL, NULL) : MQW_E_NO_MEMORY;
+    int failure = errno;
+    if (result < 0) {
+        mqw_conn_free(conn);
+        mqw_stream_close(stream);
+    } else {
+        *out = conn;
+    }
+    errno = failure;
+    return result;
+}
+
+static int open_given(const mqw__world *world, const mqw_open_options *options, mqw_conn **out)
+{
+    mqw_stream *stream = NULL;
+    int result = world->stream(world->ctx, &stream);
+    if (result < 0)
+        return result;
+    if (stream && stream->uv == world->loop->uv)
+        return open_over(stream, options, out);
+    mqw_stream_close(stream);
+    return MQW_E_MISUSE;
 }
 
 static int open_conn(void *self, const char *address, const mqw_open_options *options, mqw_conn **out)
 {
-    int result = mqw_conn_open(out, loop_of(self), address, options, NULL, NULL);
-    ((mqw__world *)self)->failure = result == MQW_E_STREAM ? errno : 0;
+    mqw__world *world = self;
+    int result = world->stream ? open_given(world, options, out)
+                               : mqw_conn_open(out, world->loop->uv, address, options, NULL, NULL);
+    world->failure = result == MQW_E_STREAM ? errno : 0;
     return result;
 }
 
@@ -239,6 +273,16 @@ static mqw__world *world_new(uv_loop_t *uv)
     return NULL;
 }
 
+// Where streams come from is the world's business; the client knows nothing of it.
+static void read_source(mqw__world *world, const mqw_client_options *options)
+{
+    const size_t end = offsetof(mqw_client_options, stream) + sizeof options->stream;
+    if (!options || (options->size && options->size < end))
+        return;
+    world->stream = options->stream;
+    world->ctx = options->ctx;
+}
+
 int mqw_client_open(mqw_client **out, uv_loop_t *loop, const mqw_client_options *options)
 {
     if (!out || !loop)
@@ -246,6 +290,7 @@ int mqw_client_open(mqw_client **out, uv_loop_t *loop, const mqw_client_options 
     mqw__world *world = world_new(loop);
     if (!world)
         return MQW_E_NO_MEMORY;
+    read_source(world, options);
     mqw__environment environment = {.self = world,
                                     .now = now,
                                     .wall = wall,
