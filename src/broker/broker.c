@@ -130,6 +130,7 @@ static void release(mqw_broker *broker)
     mqw__tree_free(broker->tree);
     mqw__retained_free(broker->retained);
     mqw__record_free(broker);
+    mqw__mail_free(broker);
     mqw__limits_free(broker);
     mqw__settings_end(broker);
     mqw__free(&allocator, broker->scratch, broker->scratch_size);

@@ -7,6 +7,7 @@
 #include "delivery.h"
 #include "durable.h"
 #include "environment.h"
+#include "mail.h"
 #include "peer.h"
 #include "retained.h"
 
@@ -43,6 +44,7 @@ struct mqw_broker {
     uint64_t serial; /**< Of the message that was matched last. */
     uint64_t number; /**< Of the session made last. */
     uint64_t began;  /**< world.now when it was opened. */
+    mqw__mail mail;  /**< What letters and deliveries are made of. */
     uint8_t *scratch;
     size_t scratch_size;
     void (*on_closed)(mqw_broker *broker, void *ctx);
