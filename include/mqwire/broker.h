@@ -124,9 +124,10 @@ typedef struct mqw_broker_hooks {
     int (*on_publish)(mqw_broker *broker, mqw_peer *peer, mqw_publish *publish, void *ctx);
     /** May it subscribe to this? The hook may lower item->qos. A refusal is the reason in SUBACK. */
     int (*on_subscribe)(mqw_broker *broker, mqw_peer *peer, mqw_filter *item, void *ctx);
-    /** May it be given this message? Asked for each delivery of the broker; no MQW_LATER. NULL: all that it
-     * has subscribed to. */
-    bool (*may_receive)(mqw_broker *broker, mqw_text client_id, mqw_text topic, void *ctx);
+    /** May it be given this message? Asked when it is about to leave for a client that is connected (QoS 1
+     * and 2: the first time); no MQW_LATER. No: it is dropped (MQW_DROP_REFUSED). NULL: all that it has
+     * subscribed to. */
+    bool (*may_receive)(mqw_broker *broker, mqw_peer *peer, mqw_text topic, void *ctx);
 
     /** It was let in. */
     void (*on_connected)(mqw_broker *broker, mqw_peer *peer, bool session_present, void *ctx);

@@ -190,9 +190,10 @@ static void finish(mqw_broker *broker)
 
 void mqw__broker_turn(mqw_broker *broker)
 {
-    broker->wakes_at = UINT64_MAX;
+    broker->wakes_at = UINT64_MAX; // what is asked for meanwhile is heard
     mqw__wheel_advance(&broker->wheel, mqw__broker_now(broker));
     mqw__locals_turn(broker);
+    mqw__gate_turn(broker);
     if (is_over(broker))
         finish(broker);
     else
