@@ -47,9 +47,11 @@ int mqw__outgoing_restore(mqw__session *session, const mqw_promise *was, mqw__le
 /** A delivery that was promised (QoS 1 and 2): mqw_promise.message. */
 typedef struct mqw__delivery {
     mqw__letter *letter;
-    uint64_t batch; /**< durable.c's: the commit that its record waits for; 0: none. */
+    uint64_t
+        record;     /**< Number of its record in the store; 0: none. This and the next two are records.c's: */
+    uint64_t batch; /**< the commit that its record waits for … */
+    uint8_t form;   /**< … and what it says. */
     bool retain;
-    bool stored;      /**< durable.c's: it has a record. */
     uint8_t id_count; /**< Of ids; more than 255 are cut. */
     uint32_t ids[];
 } mqw__delivery;
