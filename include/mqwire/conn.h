@@ -359,6 +359,12 @@ MQW_API uint64_t mqw_conn_deadline(const mqw_conn *conn);
  * silent). */
 MQW_API int mqw_conn_tick(mqw_conn *conn, uint64_t now_ms);
 
+/** Sets the keep alive that counts from now on, in seconds (0: none), instead of what CONNECT and CONNACK
+ * said: for a server that bounds that of clients before 5.0, which it cannot tell. */
+MQW_API void mqw_conn_set_keep_alive(mqw_conn *conn, uint16_t seconds);
+/** The keep alive that counts, in seconds; 0: none, or not known yet. */
+MQW_API uint16_t mqw_conn_keep_alive(const mqw_conn *conn);
+
 /* --- Facts and knobs ------------------------------------------------------------------------------------ */
 
 /** How far a connection is, the same at both ends. */

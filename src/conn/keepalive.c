@@ -83,3 +83,15 @@ int mqw_conn_tick(mqw_conn *conn, uint64_t now_ms)
         return ping_due(conn);
     return mqw__conn_fault_by_rule(conn, (mqw_rule)d.rule, MQW_E_TIMEOUT);
 }
+
+void mqw_conn_set_keep_alive(mqw_conn *conn, uint16_t seconds)
+{
+    conn->keep_alive = seconds;
+    if (conn->on_output)
+        conn->on_output(conn, conn->link); /* its deadline may be another one now */
+}
+
+uint16_t mqw_conn_keep_alive(const mqw_conn *conn)
+{
+    return conn->keep_alive;
+}

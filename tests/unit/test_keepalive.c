@@ -194,6 +194,19 @@ static void server_keep_alive(void **state)
 }
 
 // Bytes of an unfinished packet are life when they come fast enough.
+// A server that bounds what a client before 5.0 asked for.
+static void keep_alive_that_is_set(void **state)
+{
+    (void)state;
+    mqw_conn *server = timed(MQW_SERVER, 1000, "CONNECT client_id=\"c\" keep_alive=0", "CONNACK", NULL);
+    assert_int_equal(mqw_conn_keep_alive(server), 0);
+    due_at(server, UINT64_MAX);
+    mqw_conn_set_keep_alive(server, 60);
+    assert_int_equal(mqw_conn_keep_alive(server), 60);
+    too_silent_at(server, 1000 + 90 * S, MQW_RULE_SILENT);
+    mqw_conn_free(server);
+}
+
 static void a_slow_packet(void **state)
 {
     (void)state;
@@ -504,6 +517,7 @@ int main(void)
         cmocka_unit_test(any_packet_is_life),
         cmocka_unit_test(keep_alive_off),
         cmocka_unit_test(server_keep_alive),
+        cmocka_unit_test(keep_alive_that_is_set),
         cmocka_unit_test(a_slow_packet),
         cmocka_unit_test(a_slow_payload_in_pieces),
         cmocka_unit_test(the_last_piece_is_life),
