@@ -63,7 +63,7 @@ void mqw__tree_free(mqw__tree *tree);
 int mqw__tree_add(mqw__tree *tree, const mqw_filter *item, uint32_t identifier, mqw__session *session,
                   mqw_local *local, mqw__subscription **out);
 /** The subscription of a subscriber for this filter; NULL: none. */
-mqw__subscription *mqw__tree_find(const mqw__tree *tree, mqw_text filter, const mqw__session *session,
+mqw__subscription *mqw__tree_find(mqw__tree *tree, mqw_text filter, const mqw__session *session,
                                   const mqw_local *local);
 /** Takes it out and frees it (off the session's list already). */
 void mqw__tree_remove(mqw__tree *tree, mqw__subscription *subscription);

@@ -39,5 +39,7 @@ bool mqw__table_ready(mqw__table *table);
 void mqw__table_put(mqw__table *table, mqw__entry *entry);
 /** Takes it out again. */
 void mqw__table_take(mqw__table *table, mqw__entry *entry);
+/** Takes out any one; NULL: it is empty. */
+mqw__entry *mqw__table_pop(mqw__table *table);
 
 #endif

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// The inside of the topic tree, for the files that make and search it.
+#ifndef MQW_BROKER_TREE_H
+#define MQW_BROKER_TREE_H
+
+#include <string.h>
+
+#include "subscriptions.h"
+
+/**
+ * Some levels of a filter in a row, as long as nothing branches off between them: the filters
+ * `dev/12345/+` and `dev/67890/+` have the nodes `dev`, `12345/+` and `67890/+`. A filter without wildcards
+ * is one node, outside of the tree.
+ */
+struct mqw__node {
+    mqw__entry entry; /**< Key: the first level, or the whole of a filter without wildcards. */
+    mqw__node *parent;
+    mqw__node *wild;    /**< Its first child that begins with a wildcard; four at most. */
+    mqw__node *beside;  /**< The parent's next one of these. */
+    mqw__group *groups; /**< Shared subscriptions that end here. */
+    mqw__crowd crowd;   /**< Subscriptions that end here. */
+    uint32_t children;  /**< That are in the table. */
+    uint16_t len;       /**< Of its levels, with the slashes between them. */
+    uint16_t room;      /**< Bytes that it was made with. */
+    bool shy;           /**< Begins with a wildcard that takes no `$` (MQTT-4.7.2-1). */
+};
+
+/** A node that has matched: where the level behind it begins in the topic; behind the end: there is none. */
+typedef struct mqw__step {
+    const mqw__node *node;
+    size_t at;
+} mqw__step;
+
+struct mqw__tree {
+    mqw_allocator allocator;
+    uint64_t *memory;
+    mqw__table nodes; /**< By parent and level. */
+    mqw__table named; /**< Groups, by node and name. */
+    mqw__node root;
+    mqw__node exact; /**< The parent of filters without wildcards. */
+    uint64_t count, groups;
+    mqw__step *steps; /**< Room for a match: enough for the deepest filter. */
+    const mqw__node **hits;
+    mqw__subscription **found; /**< What matches, when it is of several nodes. */
+    mqw__group **found_groups;
+    size_t step_cap, hit_cap, found_cap, group_cap;
+};
+
+/** Memory that counts. NULL: none. */
+void *mqw__tree_resize(mqw__tree *tree, void *old, size_t old_size, size_t size);
+/** Grows an array, whose pointer lies at `array`, to `count` items of this size or more. False: no memory. */
+bool mqw__tree_room(mqw__tree *tree, void *array, size_t *cap, size_t count, size_t size);
+
+// crowds.c
+
+/** False: no memory. */
+bool mqw__crowd_join(mqw__tree *tree, mqw__crowd *crowd, mqw__subscription *subscription);
+/** `turn` (may be NULL) goes on with the member whose turn it was. */
+void mqw__crowd_leave(mqw__tree *tree, mqw__crowd *crowd, const mqw__subscription *subscription,
+                      uint32_t *turn);
+/** Finds the group of a node, or makes it. NULL: no memory. */
+mqw__group *mqw__group_make(mqw__tree *tree, mqw__node *node, mqw_text name);
+mqw__group *mqw__group_find(const mqw__tree *tree, const mqw__node *node, mqw_text name);
+void mqw__group_free(mqw__tree *tree, mqw__group *group);
+/** Frees all groups with their members, which leaves nodes that do not know it. */
+void mqw__groups_free(mqw__tree *tree);
+/** Frees the members, and what was allocated for them. */
+void mqw__crowd_free(mqw__tree *tree, mqw__crowd *crowd);
+
+static inline char *mqw__node_text(const mqw__node *node)
+{
+    return (char *)(node + 1);
+}
+
+static inline mqw_text mqw__level_at(mqw_text text, size_t at)
+{
+    const char *slash = at < text.len ? memchr(text.data + at, '/', text.len - at) : NULL;
+    return (mqw_text){text.data + at, (slash ? (size_t)(slash - text.data) : text.len) - at};
+}
+
+static inline bool mqw__is_wild(mqw_text level)
+{
+    return level.len == 1 && (level.data[0] == '+' || level.data[0] == '#');
+}
+
+#endif
