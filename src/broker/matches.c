@@ -47,7 +47,6 @@ static bool passes(const mqw__node *node, size_t f, mqw_text topic, size_t *at)
     return true;
 }
 
-// A wildcard in the first level takes neither `$…`, nor nothing at all.
 static bool is_too_shy(const mqw__node *node, mqw_text topic, size_t at)
 {
     return node->shy && (at >= topic.len || topic.data[at] == '$');

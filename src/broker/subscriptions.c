@@ -39,17 +39,22 @@ bool mqw__tree_room(mqw__tree *tree, void *array, size_t *cap, size_t count, siz
 
 // --- nodes ---
 
-static bool is_wild_node(const mqw__node *node)
+static mqw_text key_of(const mqw__node *node)
 {
-    return mqw__is_wild((mqw_text){mqw__node_text(node), node->entry.len});
+    return (mqw_text){mqw__node_text(node), node->entry.len};
+}
+
+static bool is_listed(const mqw__node *node)
+{
+    return node->shy || mqw__is_wild(key_of(node));
 }
 
 static mqw__node *child_of(const mqw__tree *tree, const mqw__node *node, mqw_text level, bool shy)
 {
-    if (!mqw__is_wild(level))
+    if (!shy && !mqw__is_wild(level))
         return node->children ? (mqw__node *)mqw__table_find(&tree->nodes, node, level) : NULL;
     mqw__node *child = node->wild;
-    while (child && (child->shy != shy || mqw__node_text(child)[0] != level.data[0]))
+    while (child && (child->shy != shy || !mqw__is_level(key_of(child), level)))
         child = child->beside;
     return child;
 }
@@ -58,7 +63,7 @@ static mqw__node *child_of(const mqw__tree *tree, const mqw__node *node, mqw_tex
 static void attach(mqw__tree *tree, mqw__node *node)
 {
     node->entry.under = node->parent;
-    if (is_wild_node(node)) {
+    if (is_listed(node)) {
         node->beside = node->parent->wild;
         node->parent->wild = node;
     } else {
@@ -69,7 +74,7 @@ static void attach(mqw__tree *tree, mqw__node *node)
 
 static void detach(mqw__tree *tree, mqw__node *node)
 {
-    if (!is_wild_node(node)) {
+    if (!is_listed(node)) {
         node->parent->children--;
         mqw__table_take(&tree->nodes, &node->entry);
         return;
@@ -183,11 +188,12 @@ static mqw__node *exact_node(mqw__tree *tree, mqw_text filter, bool make)
     return node;
 }
 
-// A wildcard behind a mount point begins a node of its own, which knows that it is the subscriber's first
-// level.
+// A wildcard that is the subscriber's first level begins a node of its own. Behind a mount point an empty
+// level does, too: `/#` would take the mount point itself.
 static mqw__node *wild_node(mqw__tree *tree, mqw_text filter, size_t mount_len, bool make)
 {
-    bool shy = mount_len < filter.len && mqw__is_wild(mqw__level_at(filter, mount_len));
+    mqw_text first = mqw__level_at(filter, mount_len);
+    bool shy = mqw__is_wild(first) || (mount_len > 0 && first.len == 0);
     if (!shy)
         return follow(tree, &tree->root, filter, false, make);
     mqw__node *mount = &tree->root;
@@ -224,8 +230,8 @@ static mqw__node *node_of(mqw__tree *tree, mqw_text filter, size_t mount_len, bo
     size_t levels = wild_levels(bare);
     if (levels == 0)
         return exact_node(tree, bare, make);
-    // A search never puts more aside than two children of each level.
-    if (make && !mqw__tree_room(tree, &tree->steps, &tree->step_cap, levels * 2 + 2, sizeof *tree->steps))
+    // A search never puts more aside than three children of each level.
+    if (make && !mqw__tree_room(tree, &tree->steps, &tree->step_cap, levels * 3 + 2, sizeof *tree->steps))
         return NULL;
     return wild_node(tree, bare, mount_len, make);
 }
@@ -355,7 +361,8 @@ mqw_text mqw__tree_filter(const mqw__subscription *subscription, char *room)
     char *end = room + 65536, *at = end;
     const mqw__group *group = subscription->group;
     for (const mqw__node *node = subscription->node; node->parent; node = node->parent)
-        at = put_before(at, (mqw_text){mqw__node_text(node), node->len}, at == end ? "" : "/");
+        at = put_before(at, (mqw_text){mqw__node_text(node), node->len},
+                        node == subscription->node ? "" : "/");
     if (group) {
         at = put_before(at, (mqw_text){(const char *)(group + 1), group->entry.len}, "/");
         at = put_before(at, (mqw_text){"$share", 6}, "/");

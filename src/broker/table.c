@@ -185,7 +185,7 @@ void mqw__table_take(mqw__table *table, mqw__entry *entry)
         at = &(*at)->next;
     *at = entry->next;
     table->entries--;
-    for (int i = 0; i < 2 && table->count > table->entries * 4 && table->count > 1; i++)
+    for (int i = 0; i < 4 && table->count > table->entries * 4 && table->count > 1; i++)
         drop_bucket(table);
     if (table->count < table->cap / 4 && table->cap > FIRST_CAP)
         (void)set_cap(table, table->cap / 2);

@@ -15,14 +15,14 @@
 struct mqw__node {
     mqw__entry entry; /**< Key: the first level, or the whole of a filter without wildcards. */
     mqw__node *parent;
-    mqw__node *wild;    /**< Its first child that begins with a wildcard; four at most. */
+    mqw__node *wild;    /**< Its first child that is not in the table: begins with a wildcard, or is shy. */
     mqw__node *beside;  /**< The parent's next one of these. */
     mqw__group *groups; /**< Shared subscriptions that end here. */
     mqw__crowd crowd;   /**< Subscriptions that end here. */
     uint32_t children;  /**< That are in the table. */
     uint16_t len;       /**< Of its levels, with the slashes between them. */
     uint16_t room;      /**< Bytes that it was made with. */
-    bool shy;           /**< Begins with a wildcard that takes no `$` (MQTT-4.7.2-1). */
+    bool shy;           /**< Takes no level that begins with `$` (MQTT-4.7.2-1), and not nothing. */
 };
 
 /** A node that has matched: where the level behind it begins in the topic; behind the end: there is none. */
@@ -76,6 +76,11 @@ static inline mqw_text mqw__level_at(mqw_text text, size_t at)
 {
     const char *slash = at < text.len ? memchr(text.data + at, '/', text.len - at) : NULL;
     return (mqw_text){text.data + at, (slash ? (size_t)(slash - text.data) : text.len) - at};
+}
+
+static inline bool mqw__is_level(mqw_text one, mqw_text other)
+{
+    return one.len == other.len && (one.len == 0 || memcmp(one.data, other.data, one.len) == 0);
 }
 
 static inline bool mqw__is_wild(mqw_text level)
