@@ -5,7 +5,7 @@
 
 #include "world.h"
 
-enum { RECORDS = 512, COMMITS = 256 };
+enum { RECORDS = 2048, COMMITS = 256 };
 
 typedef struct record {
     uint8_t *key, *value; /**< malloc. */
@@ -36,7 +36,7 @@ typedef struct depot {
     uint32_t slowness;
     bool dead;   /**< The process has crashed: nothing gets here any more. */
     bool lies;   /**< Mutant: says that it is on disk before it is. */
-    bool broken; /**< Commits fail. */
+    bool broken; /**< Nothing gets there any more: puts and commits fail. */
     bool closing;
 } depot;
 
@@ -109,6 +109,8 @@ static inline int depot_log(depot *d, mqw_bytes key, mqw_bytes value, bool gone,
     d->operations++;
     if (d->dead)
         return 0;
+    if (d->broken)
+        return MQW_E_STREAM;
     assert_true(d->logged < RECORDS);
     d->log[d->logged++] =
         (record){copy_of_bytes(key), copy_of_bytes(value), key.len, value.len, gone, prefix, d->operations};
@@ -211,7 +213,7 @@ static inline void depot_works(depot *d)
     while (d->pending && d->commits[0].at <= d->on->now) {
         commit first = d->commits[0];
         memmove(d->commits, d->commits + 1, --d->pending * sizeof *d->commits);
-        if (!d->dead && !d->lies)
+        if (!d->dead && !d->lies && !d->broken)
             depot_write(d, first.number);
         else
             d->committed = first.number;
@@ -232,7 +234,7 @@ static inline void depot_crash(depot *d)
 static inline void depot_revive(depot *d)
 {
     assert_int_equal(d->pending, 0);
-    d->dead = false;
+    d->dead = d->broken = false;
 }
 
 /* Whether a record on disk holds this text. */
