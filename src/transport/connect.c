@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ enum { STAGGER = 250, RETRY = 20, NO_FD = -1 };
 
 typedef struct mqw__attempt {
     mqw__connecting *owner;
-    mqw__watch *watch; /**< NULL: not under way. */
+    mqw__watch watch; /**< Off: not under way. */
     int fd;
 } mqw__attempt;
 
@@ -56,11 +57,10 @@ static void release(mqw__connecting *self)
 
 static void give_up(mqw__attempt *attempt)
 {
-    if (!attempt->watch)
+    if (!mqw__watch_is_on(&attempt->watch))
         return;
-    mqw__watch_free(attempt->watch);
+    mqw__watch_end(&attempt->watch, attempt->owner->loop);
     close(attempt->fd);
-    attempt->watch = NULL;
     attempt->owner->pending--;
 }
 
@@ -140,10 +140,10 @@ static int outcome(int fd)
     return error == 0 && met_itself(fd) ? -ECONNREFUSED : -error;
 }
 
-static void on_answer(void *owner, int what)
+static void on_answer(mqw__watch *watch, int what)
 {
     (void)what;
-    mqw__attempt *attempt = owner;
+    mqw__attempt *attempt = (mqw__attempt *)(void *)((char *)watch - offsetof(mqw__attempt, watch));
     mqw__connecting *self = attempt->owner;
     int error = outcome(attempt->fd);
     if (error) {
@@ -153,8 +153,7 @@ static void on_answer(void *owner, int what)
         return;
     }
     int fd = attempt->fd;
-    mqw__watch_free(attempt->watch);
-    attempt->watch = NULL;
+    mqw__watch_end(&attempt->watch, self->loop);
     self->pending--;
     connected(self, fd);
 }
@@ -195,12 +194,12 @@ static int try_one(mqw__connecting *self, int index)
     attempt->owner = self;
     attempt->fd = fd;
     if (error == -EINPROGRESS)
-        error = mqw__watch_new(&attempt->watch, self->loop, fd, on_answer, attempt);
+        error = mqw__watch_begin(&attempt->watch, self->loop, fd, MQW_WRITABLE, on_answer);
     if (error) {
         close(fd);
         return error;
     }
-    mqw__watch_arm(attempt->watch, MQW_WRITABLE);
+    mqw__watch_arm(&attempt->watch, self->loop, MQW_WRITABLE);
     self->pending++;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,8 @@ typedef struct descriptor {
     mqw_stream stream;
     int in;
     int out;
-    mqw__watch *in_watch;  /**< NULL while attached: always ready. */
-    mqw__watch *out_watch; /**< NULL: in_watch watches both. */
+    mqw__watch in_watch;  /**< Off while attached: always ready. */
+    mqw__watch out_watch; /**< Off: in_watch watches both. */
     bool socket;
     bool blocked[2]; /**< Whether in and out were found blocking. */
     bool out_gone;   /**< The sending side was closed. */
@@ -40,17 +41,23 @@ static bool is_standard(int fd)
     return fd <= STDERR_FILENO;
 }
 
-static void on_watch(void *owner, int what)
+static void on_in(mqw__watch *watch, int what)
 {
-    mqw_stream *stream = owner;
-    mqw__link_ready(stream->owner, what);
+    const descriptor *self = (descriptor *)(void *)((char *)watch - offsetof(descriptor, in_watch));
+    mqw__link_ready(self->stream.owner, what);
+}
+
+static void on_out(mqw__watch *watch, int what)
+{
+    const descriptor *self = (descriptor *)(void *)((char *)watch - offsetof(descriptor, out_watch));
+    mqw__link_ready(self->stream.owner, what);
 }
 
 static int attach(mqw_stream *stream)
 {
     descriptor *self = (descriptor *)stream;
     stream->ready = 0;
-    int failed = mqw__watch_new(&self->in_watch, stream->loop, self->in, on_watch, stream);
+    int failed = mqw__watch_begin(&self->in_watch, stream->loop, self->in, MQW_READABLE, on_in);
     if (failed && failed != UV_EPERM)
         return failed;
     if (failed)
@@ -59,10 +66,9 @@ static int attach(mqw_stream *stream)
         stream->ready |= failed ? MQW_WRITABLE : 0;
         return 0;
     }
-    failed = mqw__watch_new(&self->out_watch, stream->loop, self->out, on_watch, stream);
+    failed = mqw__watch_begin(&self->out_watch, stream->loop, self->out, 0, on_out);
     if (failed && failed != UV_EPERM) {
-        mqw__watch_free(self->in_watch);
-        self->in_watch = NULL;
+        mqw__watch_end(&self->in_watch, stream->loop);
         return failed;
     }
     stream->ready |= failed ? MQW_WRITABLE : 0;
@@ -72,19 +78,18 @@ static int attach(mqw_stream *stream)
 static void detach(mqw_stream *stream)
 {
     descriptor *self = (descriptor *)stream;
-    mqw__watch_free(self->in_watch);
-    mqw__watch_free(self->out_watch);
-    self->in_watch = self->out_watch = NULL;
+    mqw__watch_end(&self->in_watch, stream->loop);
+    mqw__watch_end(&self->out_watch, stream->loop);
 }
 
 static void arm(mqw_stream *stream, int what)
 {
     descriptor *self = (descriptor *)stream;
     int of_in = self->in == self->out ? what : what & MQW_READABLE;
-    if (self->in_watch)
-        mqw__watch_arm(self->in_watch, of_in);
-    if (self->out_watch)
-        mqw__watch_arm(self->out_watch, what & MQW_WRITABLE);
+    if (mqw__watch_is_on(&self->in_watch))
+        mqw__watch_arm(&self->in_watch, stream->loop, of_in);
+    if (mqw__watch_is_on(&self->out_watch))
+        mqw__watch_arm(&self->out_watch, stream->loop, what & MQW_WRITABLE);
 }
 
 // A terminal whose other side is gone fails where a pipe would have ended.
@@ -170,8 +175,7 @@ static bool shut(mqw_stream *stream)
         return shutdown(self->out, SHUT_WR) == 0;
     if (self->in == self->out || self->out_gone)
         return false;
-    mqw__watch_free(self->out_watch);
-    self->out_watch = NULL;
+    mqw__watch_end(&self->out_watch, stream->loop);
     self->out_gone = true;
     let_go(self->out, self->blocked[1]);
     return !is_standard(self->out);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,7 +29,7 @@ void mqw__listener_watch(mqw__listener *listener)
 {
     bool open = !listener->resting && !mqw__listener_full(listener);
     for (int i = 0; i < listener->count; i++)
-        mqw__watch_arm(listener->doors[i].watch, open ? MQW_READABLE : 0);
+        mqw__watch_arm(&listener->doors[i].watch, listener->server->loop, open ? MQW_READABLE : 0);
 }
 
 static void on_again(mqw__deadline *deadline)
@@ -58,10 +59,10 @@ static bool is_of_one(int error)
     return false;
 }
 
-static void on_peers(void *owner, int what)
+static void on_peers(mqw__watch *watch, int what)
 {
     (void)what;
-    mqw__door *door = owner;
+    mqw__door *door = (mqw__door *)(void *)((char *)watch - offsetof(mqw__door, watch));
     mqw__listener *listener = door->listener;
     for (int i = 0; i < ACCEPTS && !listener->server->closing && !mqw__listener_full(listener); i++) {
         int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -83,7 +84,7 @@ static void on_peers(void *owner, int what)
 static int add_door(mqw__listener *listener, int fd)
 {
     mqw__door *door = &listener->doors[listener->count];
-    int failed = mqw__watch_new(&door->watch, listener->server->loop, fd, on_peers, door);
+    int failed = mqw__watch_begin(&door->watch, listener->server->loop, fd, MQW_READABLE, on_peers);
     if (failed)
         return failed;
     door->listener = listener;
@@ -95,7 +96,7 @@ static int add_door(mqw__listener *listener, int fd)
 static void close_doors(mqw__listener *listener)
 {
     for (int i = 0; i < listener->count; i++) {
-        mqw__watch_free(listener->doors[i].watch);
+        mqw__watch_end(&listener->doors[i].watch, listener->server->loop);
         close(listener->doors[i].fd);
     }
     listener->count = 0;
@@ -235,6 +236,9 @@ static int adopt_fd(mqw__listener *listener, int fd)
         return -errno;
     if (!listens)
         return -EINVAL;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK)))
+        return -errno;
     int failed = add_door(listener, fd);
     if (!failed)
         fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "mqwire/tls.h"
@@ -121,17 +122,19 @@ static void look_at(uv_handle_t *handle, void *arg)
         *found = handle->data;
 }
 
-static void on_closed(uv_handle_t *handle)
+void mqw__loop_closed(uv_handle_t *handle)
 {
     mqw__loop *loop = handle->data;
     if (--loop->handles > 0)
         return;
+    if (loop->epoll >= 0)
+        close(loop->epoll);
     mqw_tls_free(loop->tls);
     free(loop->buffer);
     free(loop);
 }
 
-static void open_handle(mqw__loop *loop, uv_handle_t *handle)
+void mqw__loop_handle(mqw__loop *loop, uv_handle_t *handle)
 {
     handle->data = loop;
     uv_unref(handle);
@@ -144,10 +147,10 @@ static void open_handles(mqw__loop *loop)
     uv_check_init(loop->uv, &loop->check);
     uv_idle_init(loop->uv, &loop->idle);
     uv_timer_init(loop->uv, &loop->timer);
-    open_handle(loop, (uv_handle_t *)&loop->prepare);
-    open_handle(loop, (uv_handle_t *)&loop->check);
-    open_handle(loop, (uv_handle_t *)&loop->idle);
-    open_handle(loop, (uv_handle_t *)&loop->timer);
+    mqw__loop_handle(loop, (uv_handle_t *)&loop->prepare);
+    mqw__loop_handle(loop, (uv_handle_t *)&loop->check);
+    mqw__loop_handle(loop, (uv_handle_t *)&loop->idle);
+    mqw__loop_handle(loop, (uv_handle_t *)&loop->timer);
     uv_prepare_start(&loop->prepare, on_prepare);
     uv_check_start(&loop->check, on_check);
 }
@@ -163,6 +166,7 @@ static mqw__loop *make(uv_loop_t *uv)
         return NULL;
     }
     loop->uv = uv;
+    loop->epoll = -1;
     loop->timer_at = UINT64_MAX;
     loop->wheel.now = uv_now(uv);
     open_handles(loop);
@@ -197,8 +201,9 @@ void mqw__loop_drop(mqw__loop *loop)
     if (--loop->uses > 0)
         return;
     atomic_fetch_add_explicit(&deaths, 1, memory_order_release);
-    uv_close((uv_handle_t *)&loop->prepare, on_closed);
-    uv_close((uv_handle_t *)&loop->check, on_closed);
-    uv_close((uv_handle_t *)&loop->idle, on_closed);
-    uv_close((uv_handle_t *)&loop->timer, on_closed);
+    mqw__watch_close(loop);
+    uv_close((uv_handle_t *)&loop->prepare, mqw__loop_closed);
+    uv_close((uv_handle_t *)&loop->check, mqw__loop_closed);
+    uv_close((uv_handle_t *)&loop->idle, mqw__loop_closed);
+    uv_close((uv_handle_t *)&loop->timer, mqw__loop_closed);
 }

@@ -9,6 +9,12 @@
 
 #include "wheel.h"
 
+#if defined __linux__ && !defined MQW_NO_EPOLL
+#define MQW__EPOLL 1
+#else
+#define MQW__EPOLL 0 /**< Each descriptor has a handle of libuv. */
+#endif
+
 enum { MQW__BUFFER = 256 * 1024 };
 
 /** Something that wants to run once, at the next chance, with nobody else on the stack. It may free itself.
@@ -35,6 +41,11 @@ typedef struct mqw__loop {
     uint32_t ready;        /**< Descriptors found readable in this turn … */
     uint32_t ready_before; /**< … and in the one before. */
     int handles;           /**< Open, or not yet quite closed. */
+#if MQW__EPOLL
+    uv_poll_t poll;           /**< Of the set; watch_epoll.c. */
+    struct mqw__batch *batch; /**< What is being told; NULL: nothing. */
+#endif
+    int epoll; /**< The set of descriptors; negative: there is none yet. */
 } mqw__loop;
 
 /** The state of a loop, found or made, with one more use, which keeps uv_run going. NULL: no memory. */
@@ -43,6 +54,13 @@ mqw__loop *mqw__loop_use(uv_loop_t *uv);
 void mqw__loop_keep(mqw__loop *loop);
 /** One use less; after the last one the state closes its handles and goes. */
 void mqw__loop_drop(mqw__loop *loop);
+
+/** A handle of the loop's own, which is open from now on and does not keep it running. */
+void mqw__loop_handle(mqw__loop *loop, uv_handle_t *handle);
+/** For uv_close of such a handle. */
+void mqw__loop_closed(uv_handle_t *handle);
+/** watch_epoll.c, watch_uv.c: closes what watches, which nobody needs any more. */
+void mqw__watch_close(mqw__loop *loop);
 
 /** Lists a task, unless it is listed. */
 void mqw__loop_task(mqw__loop *loop, mqw__task *task);

@@ -14,7 +14,7 @@ typedef struct mqw__listener mqw__listener;
 
 typedef struct mqw__door {
     mqw__listener *listener;
-    mqw__watch *watch;
+    mqw__watch watch;
     int fd;
 } mqw__door;
 
