@@ -192,6 +192,7 @@ void mqw__broker_turn(mqw_broker *broker)
 {
     broker->wakes_at = UINT64_MAX; // what is asked for meanwhile is heard
     mqw__wheel_advance(&broker->wheel, mqw__broker_now(broker));
+    mqw__peers_turn(broker);
     mqw__locals_turn(broker);
     mqw__gate_turn(broker);
     if (is_over(broker))

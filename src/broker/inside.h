@@ -36,6 +36,9 @@ struct mqw_broker {
     mqw__durable *durable; /**< NULL: no store. */
     mqw__status *status;   /**< NULL: no $SYS. */
     mqw_peer *peers;
+    mqw_peer *busy;               /**< Those that mqw__peers_turn looks at, first come first … */
+    mqw_peer **busy_last;         /**< … and where the next one goes; NULL: at the beginning. */
+    struct mqw__question *question; /**< What a hook is being asked (decide.c); NULL: nothing. */
     mqw_local *locals;
     mqw_ticket *tickets;
     void *addresses; /**< limits.c's: connections by address. */
@@ -115,6 +118,16 @@ void mqw__locals_free(mqw_broker *broker);
 
 // wills.c
 
+/** The will of a session. */
+struct mqw__will {
+    mqw__deadline due;
+    mqw__session *session;
+    mqw__letter *letter; /**< As it will be published; its `expires` means nothing. */
+    uint64_t due_at;     /**< When its delay is over, by the wall clock; UINT64_MAX: it does not run. */
+    int64_t expiry;      /**< Message expiry in seconds, from when it is published; negative: none. */
+    uint32_t delay;      /**< Seconds. */
+};
+
 /** Keeps the will of a CONNECT for a session; the one before goes. 0, MQW_E_NO_MEMORY, MQW_E_STREAM. */
 int mqw__will_keep(mqw__session *session, const mqw_will *will);
 /** The connection has ended: publishes it now, or after its delay, or (`goodbye`) never. */
@@ -123,12 +136,12 @@ void mqw__will_due(mqw__session *session, bool goodbye);
 void mqw__will_forget(mqw__session *session);
 /** The session ends: a will that waits is published now. */
 void mqw__will_publish(mqw__session *session);
-/** Its message; NULL: there is none. *delay: seconds. *due: when its delay is over, by the wall clock;
- * UINT64_MAX: it does not run. */
-mqw__letter *mqw__will_letter(const mqw__session *session, uint32_t *delay, uint64_t *due);
-/** A will as the store has it, which takes a reference of its own. `due` UINT64_MAX: its delay begins now.
+/** A will as the store has it; a reference to the letter is taken. `due_at` UINT64_MAX: its delay begins now.
  * 0 or MQW_E_NO_MEMORY. */
-int mqw__will_restore(mqw__session *session, mqw__letter *letter, uint32_t delay, uint64_t due);
+int mqw__will_restore(mqw__session *session, mqw__letter *letter, int64_t expiry, uint32_t delay,
+                      uint64_t due_at);
+/** Frees it without a word. */
+void mqw__will_free(mqw__session *session);
 
 // status.c
 

@@ -6,6 +6,7 @@
 #include "letter.h"
 #include "mqwire/session.h"
 #include "subscriptions.h"
+#include "table.h"
 #include "transport/wheel.h"
 
 typedef struct mqw__will mqw__will;
@@ -14,6 +15,7 @@ typedef struct mqw__waiting
 typedef struct mqw__feed mqw__feed; /**< Retained messages that are still to be sent: outgoing.c's own. */
 
 struct mqw__session {
+    mqw__entry entry; /**< Of the table: by client identifier. */
     mqw_broker *broker;
     mqw_peer *peer;         /**< Its connection; NULL: none. */
     mqw_session *promises;  /**< QoS 1 and 2, both ways; made when it is needed (mqw__session_promises). */
@@ -22,10 +24,9 @@ struct mqw__session {
     mqw__will *will;        /**< NULL: none. */
     mqw_broker_limits *own; /**< Limits of its own; NULL: those of the broker. */
     mqw__subscription *subscriptions;
-    mqw__session *hash_next; /**< Of the table. */
-    void *kept;              /**< durable.c's; NULL: it is not in the store. */
-    mqw__deadline ends;      /**< When it expires, while it is not connected. */
-    uint64_t number;         /**< Names it for good, in the store too; never 0, never used again. */
+    void *kept;         /**< durable.c's; NULL: it is not in the store. */
+    mqw__deadline ends; /**< When it expires, while it is not connected. */
+    uint64_t number;    /**< Names it for good, in the store too; never 0, never used again. */
     uint64_t mark; /**< Serial number of the message that was matched last, for overlapping subscriptions. */
     uint64_t ends_at; /**< Wall clock; UINT64_MAX: never, or connected. */
     uint64_t queued_bytes;
@@ -34,20 +35,22 @@ struct mqw__session {
     uint32_t expiry;  /**< Seconds after the connection; 0: it ends with it; UINT32_MAX: never. */
     uint32_t mark_at; /**< Where its delivery stands, with `mark`. */
     uint8_t version;  /**< Of its last connection. */
+    bool entered;     /**< It is in the table. */
+    bool doomed;      /**< It ends with its connection, or on the next turn. */
     bool durable;     /**< It is in the store: kept beyond its connection, and there is a store. */
     uint16_t mount_len;
     uint16_t id_len;
-    char text[]; /**< Mount point, then client identifier. */
+    char text[]; /**< Client identifier, then mount point. */
 };
 
 static inline mqw_text mqw__session_id(const mqw__session *session)
 {
-    return (mqw_text){session->text + session->mount_len, session->id_len};
+    return (mqw_text){session->text, session->id_len};
 }
 
 static inline mqw_text mqw__session_mount(const mqw__session *session)
 {
-    return (mqw_text){session->text, session->mount_len};
+    return (mqw_text){session->text + session->id_len, session->mount_len};
 }
 
 /** A session that is not in the table yet when it is made. `number` 0: a new one. NULL: no memory. */
@@ -67,6 +70,15 @@ const mqw_broker_limits *mqw__session_limits(const mqw__session *session);
 void mqw__session_end(mqw__session *session);
 /** Its connection is gone: it ends now, or its expiry begins. */
 void mqw__session_left(mqw__session *session);
+/** It is not connected, and ends at this time of the wall clock (UINT64_MAX: never). */
+void mqw__session_left_at(mqw__session *session, uint64_t ends_at);
+/** It ends, on the next turn, whatever its expiry. A connection is ended by the caller. */
+void mqw__session_doom(mqw__session *session);
+/** The session of this client identifier behind any mount point: the next after `after`; NULL: the first. */
+mqw__session *mqw__session_named(const mqw_broker *broker, mqw_text id, const mqw__session *after);
+/** Subscriptions are put on the session's list when they are new, and taken off before they are removed. */
+void mqw__session_subscribed(mqw__session *session, mqw__subscription *subscription);
+void mqw__session_unsubscribed(mqw__session *session, mqw__subscription *subscription);
 /** Frees the memory of all sessions without telling anybody: the broker ends. */
 void mqw__sessions_free(mqw_broker *broker);
 

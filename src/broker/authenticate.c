@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// Enhanced authentication (section 4.12): the program's method says what comes next, in CONNECT and again
+// while connected.
+#include <string.h>
+
+#include "affairs.h"
+
+static bool has_method(const mqw_connect *connect)
+{
+    return connect->version == MQW_5_0 && mqw_has(&connect->props, auth_method);
+}
+
+// --- a step ---
+
+static void on_time_out(mqw__deadline *deadline)
+{
+    mqw__affairs *affairs = (mqw__affairs *)(void *)((char *)deadline - offsetof(mqw__affairs, auth_due));
+    mqw__peer_end(affairs->peer, MQW_REASON_NOT_AUTHORIZED, "its authentication took too long");
+}
+
+// The program's method, begun anew. 0, or a reason code.
+static int begin(mqw_peer *peer, mqw_text method, mqw_auth *auth)
+{
+    mqw_broker *broker = peer->broker;
+    mqw__affairs *affairs = mqw__affairs_of(peer);
+    if (!affairs)
+        return MQW_REASON_QUOTA_EXCEEDED;
+    if (!broker->hooks.on_auth)
+        return MQW_REASON_BAD_AUTH_METHOD;
+    int reason = broker->hooks.on_auth(broker, peer, method, auth, broker->options.ctx);
+    if (reason)
+        return reason;
+    if (!auth->step)
+        return MQW_REASON_IMPLEMENTATION_SPECIFIC;
+    if (auth->reset)
+        auth->reset(auth->self);
+    affairs->auth_due.fire = on_time_out;
+    mqw__broker_due(broker, &affairs->auth_due, mqw__broker_now(broker) + broker->options.auth_timeout);
+    return 0;
+}
+
+// As mqw_auth.step, with a verdict in `out` that lives until the next one.
+static int step(mqw_peer *peer, const mqw_auth *auth, const mqw_props *said, mqw_bytes *out)
+{
+    *out = (mqw_bytes){NULL, 0};
+    int result = auth->step(auth->self, mqw_value(said, auth_data), out);
+    if (result <= 0)
+        mqw__broker_undue(peer->broker, &peer->affairs->auth_due);
+    return result;
+}
+
+// MQTT-4.12.0-2, -5: with the method of CONNECT, which is the only one that may be said.
+static void send_auth(mqw_peer *peer, uint8_t reason, mqw_text method, mqw_bytes data)
+{
+    mqw_disconnect auth = {.reason = reason};
+    mqw_set(&auth.props, auth_method, method);
+    if (data.len)
+        mqw_set(&auth.props, auth_data, data);
+    if (mqw_conn_auth(peer->conn, &auth) < 0)
+        mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "an answer could not be sent");
+}
+
+static void take_back(mqw_auth *auth)
+{
+    mqw_auth_free(auth);
+    *auth = (mqw_auth){0};
+}
+
+// --- CONNECT ---
+
+static bool keep_connect(mqw__affairs *affairs, const mqw_connect *connect)
+{
+    mqw_packet packet = {.type = MQW_CONNECT, .connect = *connect};
+    if (!affairs->packet)
+        affairs->packet = mqw_packet_copy(&packet, &affairs->peer->broker->allocator);
+    return affairs->packet != NULL;
+}
+
+// True: it is satisfied.
+static bool go_on(mqw_peer *peer, const mqw_connect *connect, const mqw_props *said)
+{
+    mqw__affairs *affairs = peer->affairs;
+    mqw_bytes out;
+    int result = step(peer, &affairs->auth, said, &out);
+    if (result < 0) {
+        mqw__peer_refuse(peer, MQW_REASON_NOT_AUTHORIZED, "its authentication has failed"); // MQTT-4.12.0-4
+    } else if (result > 0 && !keep_connect(affairs, connect)) {
+        mqw__peer_refuse(peer, MQW_REASON_QUOTA_EXCEEDED, "no memory");
+    } else if (result > 0) {
+        peer->stand = MQW__AUTHENTICATING;
+        send_auth(peer, MQW_REASON_CONTINUE_AUTHENTICATION, connect->props.auth_method, out);
+    } else {
+        affairs->last_word = out;
+    }
+    return result == 0;
+}
+
+bool mqw__authenticate_begin(mqw_peer *peer, const mqw_connect *connect)
+{
+    mqw_auth auth = {0};
+    if (!has_method(connect))
+        return true;
+    int reason = begin(peer, connect->props.auth_method, &auth);
+    if (peer->affairs)
+        peer->affairs->auth = auth;
+    if (reason)
+        mqw__peer_refuse(peer, mqw__reason_in(MQW_CONNACK, reason, MQW_REASON_NOT_AUTHORIZED),
+                         "its authentication is not taken"); // MQTT-4.12.0-1
+    return reason == 0 && peer->stand != MQW__GONE && go_on(peer, connect, &connect->props);
+}
+
+// --- again ---
+
+// The new identity takes the place of the old one.
+static void succeed(mqw__affairs *affairs)
+{
+    affairs->last_word = (mqw_bytes){NULL, 0};
+    take_back(&affairs->auth);
+    affairs->auth = affairs->again;
+    affairs->again = (mqw_auth){0};
+}
+
+static void go_on_again(mqw_peer *peer, const mqw_props *said)
+{
+    mqw_bytes out;
+    int result = step(peer, &peer->affairs->again, said, &out);
+    if (result < 0) {
+        mqw__peer_end(peer, MQW_REASON_NOT_AUTHORIZED, "its authentication has failed"); // MQTT-4.12.1-2
+        return;
+    }
+    send_auth(peer, result ? MQW_REASON_CONTINUE_AUTHENTICATION : MQW_REASON_SUCCESS, said->auth_method, out);
+    if (result == 0 && peer->stand != MQW__GONE)
+        succeed(peer->affairs);
+}
+
+static void begin_again(mqw_peer *peer, const mqw_props *said)
+{
+    mqw_auth auth = {0};
+    int reason = begin(peer, said->auth_method, &auth);
+    if (peer->affairs)
+        peer->affairs->again = auth;
+    if (reason)
+        mqw__peer_end(peer, mqw__reason_in(MQW_DISCONNECT, reason, MQW_REASON_NOT_AUTHORIZED),
+                      "its authentication is not taken");
+    else if (peer->stand != MQW__GONE)
+        go_on_again(peer, said);
+}
+
+void mqw__authenticate_next(mqw_peer *peer, const mqw_disconnect *auth)
+{
+    const mqw__affairs *affairs = peer->affairs;
+    bool again = auth->reason == MQW_REASON_REAUTHENTICATE;
+    bool runs = affairs && (affairs->again.step || peer->stand == MQW__AUTHENTICATING);
+    if (again == runs || !mqw_has(&auth->props, auth_method)) {
+        mqw__peer_end(peer, MQW_REASON_PROTOCOL_ERROR, "its authentication is out of order");
+    } else if (again) {
+        begin_again(peer, &auth->props);
+    } else if (peer->stand == MQW__WELCOME) {
+        go_on_again(peer, &auth->props);
+    } else {
+        if (go_on(peer, &affairs->packet->connect, &auth->props))
+            mqw__peer_may_connect(peer, &affairs->packet->connect);
+        mqw__decide_settle(peer);
+    }
+}
+
+void mqw__authenticate_end(mqw_peer *peer)
+{
+    mqw__broker_undue(peer->broker, &peer->affairs->auth_due);
+    take_back(&peer->affairs->auth);
+    take_back(&peer->affairs->again);
+}
