@@ -59,6 +59,18 @@ static const char client_codes[] =
     "  1 to 5   refused by a server of MQTT 3.1 or 3.1.1: the return code of CONNACK\n"
     "  128 up   refused by the server: the reason code\n";
 
+static const char bench_more[] =
+    "\naddresses:\n"
+    "  mqtt://HOST[:PORT], HOST[:PORT], mqtts:// with TLS, ws://HOST[:PORT][/PATH],\n"
+    "  wss://, unix:/PATH\n";
+
+static const char bench_codes[] =
+    "  0  all messages came, once, in order and whole\n"
+    "  1  they did not, or the broker has refused some\n"
+    "  2  the command line is not understood\n"
+    "  3  no connection\n"
+    "  4  a connection was lost midway, or it was interrupted\n";
+
 static const tool_command commands[] = {
     {COMMAND_PUB, CALL_FAILED, MQW_IN_CONNECT | MQW_IN_PUBLISH | MQW_IN_WILL | MQW_IN_DISCONNECT, false,
      "[ADDRESS...]", "pub", "publish a message, a file, or lines",
@@ -71,6 +83,11 @@ static const tool_command commands[] = {
      "Subscribes, prints what comes, and comes back when the connection is lost. The options are those of "
      "mosquitto_sub, and more. A message is acknowledged when it has been written to standard output.",
      client_more, client_codes, sub_run},
+    {COMMAND_BENCH, TOOL_USAGE, 0, false, "ADDRESS...", "bench", "put a broker under load, and measure it",
+     "Publishes and subscribes as fast as the broker goes, or so many messages a second, verifies each message that "
+     "comes (lost, doubled, out of order, changed), and tells how many it were a second, how long they took, and what "
+     "they cost the broker.",
+     bench_more, bench_codes, bench_run},
     {COMMAND_DECODE, TOOL_USAGE, 0, false, "[FILE]", "decode", "show the packets of a byte stream",
      "Shows the packets of one direction of a byte stream, each with its offset. FILE - or none is standard input. "
      "The version is learned from a CONNECT in the stream. A malformed packet ends it with exit code 1, naming its "

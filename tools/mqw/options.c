@@ -314,7 +314,7 @@ static int take_short(parser *p, char *word)
 // One word, or several.
 static int take_argument(parser *p, const char *word)
 {
-    if (p->command->bit & (COMMAND_PUB | COMMAND_SUB | COMMAND_SERVE | COMMAND_PASSWD))
+    if (p->command->bit & (COMMAND_PUB | COMMAND_SUB | COMMAND_SERVE | COMMAND_PASSWD | COMMAND_BENCH))
         return texts_add(&p->out->urls, word) ? 0 : wrong(p, "out of memory", "");
     if (p->out->argument)
         return wrong(p, "what is this for: ", word);
@@ -443,7 +443,15 @@ int options_parse(const tool_command *command, int count, char **words, tool_set
 {
     parser p = {.command = command, .left = count, .words = words, .out = out};
     *out = (tool_settings){.timeout = 5000, .max_peers = 1000, .repeat = 1};
-    if (command->bit & (COMMAND_PUB | COMMAND_SUB))
+    out->bench = (tool_bench_settings){.publishers = 1,
+                                       .subscribers = 1,
+                                       .size = 64,
+                                       .window = 100,
+                                       .duration = 10000,
+                                       .warmup = 1000,
+                                       .settle = 2000,
+                                       .at_once = 100};
+    if (command->bit & (COMMAND_PUB | COMMAND_SUB | COMMAND_BENCH))
         out->keep_alive = 60;
     int result = take_habits(&p);
     while (p.left > 0 && result == 0)

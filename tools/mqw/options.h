@@ -83,6 +83,41 @@ typedef struct tool_serve_settings {
     bool from_input;
 } tool_serve_settings;
 
+// What the options of mqw bench say.
+typedef struct tool_bench_settings {
+    const char *topic;  // templates
+    const char *filter;
+    tool_texts watch; // numbers of processes
+    uint32_t publishers;
+    uint32_t subscribers;
+    uint32_t topics; // 0: as many as it takes
+    uint32_t size;
+    uint32_t sub_qos;
+    uint32_t share; // groups
+    uint32_t rate;  // a second; 0: as fast as possible
+    uint32_t window;
+    uint32_t ahead;
+    uint32_t duration; // ms
+    uint32_t warmup;   // ms
+    uint32_t settle;   // ms
+    uint32_t messages; // 0: as many as the time allows
+    uint32_t storm;
+    uint32_t idle;
+    uint32_t at_once;
+    uint32_t retained;
+    uint32_t rounds;
+    bool has_publishers;
+    bool has_subscribers;
+    bool has_sub_qos;
+    bool has_duration;
+    bool idle_subscribe;
+    bool persistent;
+    bool keep;
+    bool verify_all;
+    bool lossy;
+    bool compare;
+} tool_bench_settings;
+
 // What the command line says. Zero is the default where the table names no other.
 typedef struct tool_settings {
     const char *argument; // FILE or ADDRESS; NULL: none
@@ -92,6 +127,7 @@ typedef struct tool_settings {
     const char *password;
     tool_tls_settings tls;
     tool_web_settings web;
+    tool_bench_settings bench;
     tool_serve_settings serve;
 
     // pub and sub: where to, as whom, what, and how it looks

@@ -35,6 +35,7 @@ int open_run(const tool_settings *settings);
 int listen_run(const tool_settings *settings);
 int pub_run(const tool_settings *settings);
 int sub_run(const tool_settings *settings);
+int bench_run(const tool_settings *settings);
 
 // Prints `mqw: ` and a message to standard error.
 #if defined(__GNUC__)
