@@ -128,6 +128,7 @@ static void release(mqw_broker *broker)
     mqw__locals_free(broker);
     mqw__sessions_free(broker);
     mqw__tree_free(broker->tree);
+    mqw__retain_end(broker);
     mqw__retained_free(broker->retained);
     mqw__record_free(broker);
     mqw__mail_free(broker);

@@ -102,6 +102,7 @@ mqw__group *mqw__group_make(mqw__tree *tree, mqw__node *node, mqw_text name)
         group->next->link = &group->next;
     node->groups = group;
     tree->groups++;
+    group->number = ++tree->number ? tree->number : ++tree->number;
     return group;
 }
 

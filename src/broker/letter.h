@@ -36,6 +36,7 @@ typedef struct mqw__post {
     const mqw_publish *publish; /**< Topic with the mount point; no alias. */
     mqw_bytes props;            /**< Properties that are forwarded (MQTT-3.3.2-4 …), in wire form. */
     uint64_t expires;           /**< Wall clock; UINT64_MAX: never. */
+    int64_t left;               /**< Seconds until then; negative: never. */
     uint64_t from;              /**< Number of the session that published it; 0: none. */
     mqw_text from_id;           /**< Its client identifier; empty: none. */
     mqw_conn *conn;             /**< It was received here, last (mqw_conn_take); NULL: elsewhere. */
@@ -52,6 +53,8 @@ typedef struct mqw__post {
 int mqw__post_begin(mqw_broker *broker, mqw__post *post, const mqw_publish *publish);
 /** The same of a letter that is given out again; `room` is filled in. */
 void mqw__post_of(mqw__post *post, mqw_publish *room, mqw__letter *letter);
+/** Seconds until then (MQTT-3.3.2-6), the last one begun counted whole; -1: it is never. */
+int64_t mqw__seconds_left(const mqw_broker *broker, uint64_t expires);
 /** Its letter, made the first time; a reference for the caller. NULL: no memory, or max_memory is reached. */
 mqw__letter *mqw__post_keep(mqw_broker *broker, mqw__post *post);
 /** The post's own reference goes. */

@@ -12,10 +12,10 @@ enum { MQW__MAIL_STEP = 16, MQW__MAIL_SIZES = 64 };
 typedef struct mqw__mail {
     void *spare[MQW__MAIL_SIZES]; /**< By size; each points at the next one. */
     size_t spare_bytes;
-    mqw__deadline sweep; /**< When retained messages are looked through for expired ones. */
-    void *sweeping;      /**< retain.c's: the walk that does so; NULL: none. */
-    uint64_t sweep_next; /**< What it has found to expire next, by the wall clock. */
-    uint64_t retained;   /**< Serial number of the message retained last. */
+    mqw__deadline sweep;        /**< When retained messages are looked through for expired ones. */
+    struct mqw__walk *sweeping; /**< retain.c's: the walk that does so; NULL: none. */
+    uint64_t sweep_next;        /**< What is known to expire first, by the wall clock; 0: nothing does. */
+    uint64_t retained;          /**< Serial number of the message retained last. */
 } mqw__mail;
 
 /** A block, counted towards max_memory, its bytes indeterminate. NULL: none. */

@@ -68,6 +68,7 @@ static void clear(mqw_broker *broker, mqw__post *post, const mqw_publish *publis
     post->publish = publish;
     post->props = (mqw_bytes){NULL, 0};
     post->expires = UINT64_MAX;
+    post->left = -1;
     post->from = 0;
     post->from_id = (mqw_text){NULL, 0};
     post->conn = NULL;
@@ -82,9 +83,19 @@ int mqw__post_begin(mqw_broker *broker, mqw__post *post, const mqw_publish *publ
     clear(broker, post, publish);
     if (!publish->props.has)
         return 0;
-    if (mqw_has(&publish->props, message_expiry))
+    if (mqw_has(&publish->props, message_expiry)) {
+        post->left = publish->props.message_expiry;
         post->expires = mqw__broker_wall(broker) + publish->props.message_expiry * UINT64_C(1000);
+    }
     return publish->props.has & FORWARDED ? write_properties(post) : 0;
+}
+
+int64_t mqw__seconds_left(const mqw_broker *broker, uint64_t expires)
+{
+    if (expires == UINT64_MAX)
+        return -1;
+    uint64_t wall = mqw__broker_wall(broker);
+    return expires > wall ? (int64_t)((expires - wall + 999) / 1000) : 0;
 }
 
 void mqw__post_of(mqw__post *post, mqw_publish *room, mqw__letter *letter)
@@ -93,6 +104,7 @@ void mqw__post_of(mqw__post *post, mqw_publish *room, mqw__letter *letter)
     clear(letter->broker, post, room);
     post->props = mqw__letter_props(letter);
     post->expires = letter->expires;
+    post->left = mqw__seconds_left(letter->broker, letter->expires);
     post->from = letter->from;
     post->letter = mqw__letter_keep(letter);
 }

@@ -38,6 +38,7 @@ struct mqw__group {
     mqw__crowd crowd;
     mqw__node *node;
     mqw__group *next, **link; /**< Of the node's groups. */
+    uint32_t number;          /**< Names it: never 0, and not used again soon. */
     uint32_t turn;            /**< Whose turn it is: less than crowd.count; moved on by whoever delivers. */
 };
 

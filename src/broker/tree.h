@@ -39,6 +39,7 @@ struct mqw__tree {
     mqw__node root;
     mqw__node exact; /**< The parent of filters without wildcards. */
     uint64_t count, groups;
+    uint32_t number; /**< Of the group made last. */
     mqw__step *steps; /**< Room for a match: enough for the deepest filter. */
     const mqw__node **hits;
     mqw__subscription **found; /**< What matches, when it is of several nodes. */
