@@ -76,8 +76,7 @@ static int give_id(mqw__session *session, uint16_t packet_id)
 // a lie.
 static bool is_lost(const mqw_peer *peer, uint8_t qos, int reason)
 {
-    return qos > 0 && reason >= 0x80 && peer->session->version != MQW_5_0 &&
-           (reason == MQW_REASON_IMPLEMENTATION_SPECIFIC || !mqw__record_well(peer->broker));
+    return qos > 0 && reason >= 0x80 && peer->session->version != MQW_5_0 && !mqw__record_well(peer->broker);
 }
 
 // `said`: QoS and identifier as they came, which the answer goes by, whatever the hook has made of them.
@@ -94,7 +93,8 @@ static void take(mqw_peer *peer, const mqw_publish *publish, uint8_t qos, uint16
     if (peer->stand != MQW__WELCOME)
         return;
     broker->counts.publish_refused += reason >= 0x80;
-    if (is_lost(peer, qos, reason) || (reason >= 0x80 && taken && give_id(session, packet_id) < 0))
+    bool unsaid = qos == 2 && !taken && peer->session->version != MQW_5_0;
+    if (unsaid || is_lost(peer, qos, reason) || (reason >= 0x80 && taken && give_id(session, packet_id) < 0))
         mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "its message could not be stored");
     else
         answer(peer, qos, packet_id, reason);

@@ -159,6 +159,7 @@ void mqw__sessions_free(mqw_broker *broker)
         mqw__table_take(&broker->sessions->table, &session->entry);
         mqw__will_free(session);
         mqw__outgoing_free(session);
+        mqw__record_forget(session);
         release(session);
     }
     mqw__table_free(&broker->sessions->table);

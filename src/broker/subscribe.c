@@ -315,7 +315,8 @@ static uint8_t unsubscribe_one(mqw_peer *peer, mqw_text filter)
         subscription = mqw__tree_find(broker->tree, filter, session, NULL);
     if (!subscription)
         return MQW_REASON_NO_SUBSCRIPTION_EXISTED;
-    mqw__record_unsubscribed(subscription);
+    if (mqw__record_unsubscribed(subscription) < 0)
+        return MQW_REASON_IMPLEMENTATION_SPECIFIC;
     remove_subscription(session, subscription);
     if (broker->hooks.on_unsubscribed)
         broker->hooks.on_unsubscribed(broker, peer, filter, broker->options.ctx);
