@@ -273,38 +273,65 @@ int mqw_stream_descriptor(mqw_stream **out, uv_loop_t *loop, int in, int out_fd)
 
 // --- knobs of TCP ---
 
-static int set_tcp(const mqw_stream *stream, int level, int name, int value)
+static int set(int fd, int level, int name, int value)
 {
-    const descriptor *self = (const descriptor *)stream;
-    return setsockopt(self->in, level, name, &value, sizeof value) ? MQW_E_REFUSED : 0;
+    return setsockopt(fd, level, name, &value, sizeof value) ? MQW_E_REFUSED : 0;
 }
 
-static bool is_tcp(const mqw_stream *stream)
+static bool is_tcp(int fd)
 {
     struct sockaddr_storage name = {0};
     socklen_t len = sizeof name;
-    if (!stream || stream->kind != &kind || stream->closed || !((const descriptor *)stream)->socket)
-        return false;
-    if (getsockname(((const descriptor *)stream)->in, (struct sockaddr *)&name, &len))
+    if (getsockname(fd, (struct sockaddr *)&name, &len))
         return false;
     return name.ss_family == AF_INET || name.ss_family == AF_INET6;
 }
 
+static int set_keepalive(int fd, unsigned seconds)
+{
+    enum { PROBES = 3 };
+    if (seconds == 0)
+        return set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+    int failed = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)seconds);
+    failed |= set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)seconds);
+    failed |= set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+    failed |= set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    return failed ? MQW_E_REFUSED : 0;
+}
+
+// Its TCP socket; negative: it has none.
+static int tcp_of(const mqw_stream *stream)
+{
+    if (!stream || stream->kind != &kind || stream->closed || !((const descriptor *)stream)->socket)
+        return -1;
+    int fd = ((const descriptor *)stream)->in;
+    return is_tcp(fd) ? fd : -1;
+}
+
 int mqw_stream_nodelay(mqw_stream *stream, bool on)
 {
-    return is_tcp(stream) ? set_tcp(stream, IPPROTO_TCP, TCP_NODELAY, on) : MQW_E_REFUSED;
+    int fd = tcp_of(stream);
+    return fd < 0 ? MQW_E_REFUSED : set(fd, IPPROTO_TCP, TCP_NODELAY, on);
 }
 
 int mqw_stream_keepalive(mqw_stream *stream, unsigned seconds)
 {
-    enum { PROBES = 3, SECONDS_MAX = 32767 };
-    if (!is_tcp(stream) || seconds > SECONDS_MAX)
-        return MQW_E_REFUSED;
-    if (seconds == 0)
-        return set_tcp(stream, SOL_SOCKET, SO_KEEPALIVE, 0);
-    int failed = set_tcp(stream, IPPROTO_TCP, TCP_KEEPIDLE, (int)seconds);
-    failed |= set_tcp(stream, IPPROTO_TCP, TCP_KEEPINTVL, (int)seconds);
-    failed |= set_tcp(stream, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
-    failed |= set_tcp(stream, SOL_SOCKET, SO_KEEPALIVE, 1);
-    return failed ? MQW_E_REFUSED : 0;
+    enum { SECONDS_MAX = 32767 };
+    int fd = tcp_of(stream);
+    return fd < 0 || seconds > SECONDS_MAX ? MQW_E_REFUSED : set_keepalive(fd, seconds);
+}
+
+// What Linux gives on to the sockets that are accepted; elsewhere each is set up by itself.
+bool mqw__options_inherit(const mqw_open_options *options, int fd)
+{
+#ifdef __linux__
+    if (is_tcp(fd) && !options->nagle)
+        (void)set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (is_tcp(fd) && options->tcp_keepalive)
+        (void)set_keepalive(fd, options->tcp_keepalive);
+    return true;
+#else
+    (void)options, (void)fd;
+    return false;
+#endif
 }

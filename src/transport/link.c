@@ -258,6 +258,18 @@ void mqw__link_close(mqw__link *link)
     list(link);
 }
 
+// After a farewell the peer's end is mostly there already: then there is nothing to wait for.
+static bool is_deserted(mqw__link *link)
+{
+    uint8_t unheard[256];
+    if (link->ended || link->stream->layers || mqw_conn_state(link->conn) != MQW_STATE_ENDED)
+        return link->ended;
+    link->pumping = true;
+    int got = mqw__stream_read(link->stream, unheard, sizeof unheard);
+    link->pumping = false;
+    return got == 0;
+}
+
 // All is written: our end goes out, and the peer's is waited for when it can come.
 static void finish(mqw__link *link)
 {
@@ -272,7 +284,8 @@ static void finish(mqw__link *link)
             return;
     }
     link->phase = MQW__LINGERING;
-    if (link->broken || !link->stream->kind->shut(link->stream) || link->ended)
+    bool over = link->broken || is_deserted(link);
+    if (link->phase == MQW__LINGERING && (over || !link->stream->kind->shut(link->stream)))
         mqw__link_kill(link);
     if (link->phase == MQW__DEAD)
         return;

@@ -116,6 +116,8 @@ void mqw__server_left(mqw__link *link);
 mqw_open_options mqw__options(const mqw_open_options *options);
 /** Sets up a TCP socket as the options say. */
 void mqw__options_apply(const mqw_open_options *options, mqw_stream *stream);
+/** Sets up a socket that listens so that those which it accepts are set up. Whether that is so. */
+bool mqw__options_inherit(const mqw_open_options *options, int fd);
 /** Gives handlers to a connection; NULL leaves those that it has. */
 int mqw__handle(mqw_conn *conn, const mqw_handlers *handlers, void *ctx);
 

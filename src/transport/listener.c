@@ -87,6 +87,7 @@ static int add_door(mqw__listener *listener, int fd)
     int failed = mqw__watch_begin(&door->watch, listener->server->loop, fd, MQW_READABLE, on_peers);
     if (failed)
         return failed;
+    listener->inherited = mqw__options_inherit(&listener->options, fd);
     door->listener = listener;
     door->fd = fd;
     listener->count++;

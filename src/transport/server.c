@@ -63,7 +63,8 @@ bool mqw__server_welcome(mqw__listener *listener, int fd)
         mqw__stream_free(stream);
         return false;
     }
-    mqw__options_apply(&listener->options, stream);
+    if (!listener->inherited)
+        mqw__options_apply(&listener->options, stream);
     enter(listener->server, link);
     if (listener->on_connection)
         listener->on_connection(listener->server, link->conn, listener->ctx);

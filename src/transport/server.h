@@ -29,6 +29,7 @@ struct mqw__listener {
     mqw_connection_handler *on_connection;
     void *ctx;
     bool resting;
+    bool inherited; /**< Accepted sockets are set up as the options say. */
     int count;
     mqw__door doors[MQW__NAMES_MAX];
     char path[MQW__NAME_MAX]; /**< To remove when closing; empty: none. */
