@@ -29,10 +29,13 @@ bool mqw__record_well(const mqw_broker *broker);
 int mqw__record_session(mqw__session *session);
 /** It is over: everything of it goes, but its promises, which go one by one. */
 void mqw__record_session_over(mqw__session *session);
+/** The broker ends: frees what is kept here for the session. Its records stay. */
+void mqw__record_forget(mqw__session *session);
 int mqw__record_subscription(const mqw__subscription *subscription);
-void mqw__record_unsubscribed(const mqw__subscription *subscription);
+int mqw__record_unsubscribed(const mqw__subscription *subscription);
 int mqw__record_retained(mqw_broker *broker, mqw__letter *letter);
-void mqw__record_unretained(mqw_broker *broker, mqw__letter *old);
+/** It is retained no more. When that cannot be stored it is still. */
+int mqw__record_unretained(mqw_broker *broker, mqw__letter *old);
 int mqw__record_will(mqw__session *session);
 void mqw__record_will_over(mqw__session *session);
 /** A delivery was promised. */
