@@ -153,6 +153,8 @@ void mqw__status_free(mqw_broker *broker);
 void mqw__limits_free(mqw_broker *broker);
 /** A connection has come: 0, or it is one too many (max_connections, max_per_address). */
 int mqw__limits_arrived(mqw_peer *peer);
+/** Where it comes from is known now, if it was not: 0, MQW_E_FULL (max_per_address) or MQW_E_NO_MEMORY. */
+int mqw__limits_located(mqw_peer *peer);
 void mqw__limits_left(mqw_peer *peer);
 /** A PUBLISH of so many bytes: pauses the peer when it is too fast. */
 void mqw__limits_published(mqw_peer *peer, size_t bytes);
