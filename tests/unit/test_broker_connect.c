@@ -12,7 +12,7 @@ static void runs(void **state)
     (void)state;
     start(NULL);
     connects("a", "CONNECT version=4 client_id=\"a\" clean_start");
-    tells("a", "SUBSCRIBE packet_id=1 filters=[{filter=\"t\" qos=1}]");
+    tells("a", "SUBSCRIBE packet_id=1 filter=\"t\":1");
     connects("b", "CONNECT version=5 client_id=\"b\" clean_start");
     tells("b", "PUBLISH topic=\"t\" payload=\"x\" qos=1 packet_id=7");
     tells("b", "DISCONNECT");
