@@ -4,10 +4,15 @@
  * A broker in the program's own process, on its libuv loop: the whole of MQTT 3.1, 3.1.1 and 5.0.
  *
  * It belongs to the thread of its loop, has no thread of its own, and never blocks. Every call is legal in
- * every callback, closing included. No callback is called inside a call that the program makes, but for
- * hooks, which are called inside mqw_broker_connect_conn when it is given a CONNECT. All memory that peers
- * can cause is bounded by options; each bound has a default that protects a server, and a counter in
- * mqw_broker_status.
+ * every callback, closing included: what it ends, ends on the next turn of the loop. No callback is called
+ * inside a call that the program makes, but for what mqw_broker_publish does to a message: may_receive,
+ * on_delivered, on_dropped. All memory that peers can cause is bounded by options; each bound has a default
+ * that protects a server, and a counter in mqw_broker_status.
+ *
+ * Hooks see topics and filters with the mount point of the client (mqw_peer_mount).
+ *
+ * A client of 3.x that sets the bridge bit in CONNECT gets messages with the retain flag that they were
+ * published with, and none of its own, as if it had subscribed with Retain As Published and No Local.
  *
  * Order: messages of one publisher to one topic reach a subscriber in the order in which they came, for each
  * QoS by itself (MQTT-4.6.0-5); QoS 0 does not wait for QoS 1 and 2 that may not go yet.
@@ -198,7 +203,8 @@ MQW_API int mqw_broker_listen(mqw_broker *broker, const char *address, const mqw
 /** The address of listener `index`, in the order of the calls; see mqw_server_address. */
 MQW_API int mqw_broker_address(const mqw_broker *broker, int index, char *out, size_t cap);
 /** Serves a connection that the program has made: piped, of role server. `connect`: a CONNECT that it has
- * received and the program has taken; NULL: none was received yet. Its configuration stays its own. 0,
+ * received and the program has taken, which is answered on the next turn of the loop; NULL: none was received
+ * yet. Its configuration stays its own. 0,
  * MQW_E_MISUSE, MQW_E_CLOSED, MQW_E_FULL (max_connections) or MQW_E_NO_MEMORY: it is then still the caller's.
  */
 MQW_API int mqw_broker_connect_conn(mqw_broker *broker, mqw_conn *conn, const mqw_connect *connect);
@@ -272,7 +278,8 @@ MQW_API mqw_publish *mqw_ticket_publish(mqw_ticket *ticket);
 /** The peer that waits; NULL: it is gone, or its time is over. */
 MQW_API mqw_peer *mqw_ticket_peer(const mqw_ticket *ticket);
 /** Decides: 0 or a reason code, as the hook would have. `props` (may be NULL): reason string, user properties
- * and server reference for the answer in 5.0. Frees the ticket. Any time, the broker's end included. */
+ * and server reference for the answer in 5.0. Frees the ticket; the peer goes on on the next turn of the
+ * loop. Any time, the broker's end included. */
 MQW_API void mqw_peer_decide(mqw_ticket *ticket, uint8_t reason, const mqw_props *props);
 
 /* --- Status --------------------------------------------------------------------------------------------- */

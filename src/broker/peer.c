@@ -379,6 +379,15 @@ static void on_error(mqw_conn *conn, const mqw_error *error, void *ctx)
     begin_end(peer, error->reason ? error->reason : MQW_REASON_UNSPECIFIED_ERROR, mqw_error_text(error));
 }
 
+// Where it comes from is known now.
+static void on_ready(mqw_conn *conn, void *ctx)
+{
+    mqw_peer *peer = ctx;
+    (void)conn;
+    if (peer->stand == MQW__ARRIVED && mqw__limits_located(peer) < 0)
+        mqw__peer_refuse(peer, MQW_REASON_CONNECTION_RATE_EXCEEDED, "its address has too many connections");
+}
+
 static void on_drain(mqw_conn *conn, void *ctx)
 {
     mqw_peer *peer = ctx;
@@ -413,8 +422,12 @@ static void on_close(mqw_conn *conn, void *ctx)
         free_peer(peer);
 }
 
-static const mqw_handlers handlers = {
-    .size = sizeof handlers, .packet = hear, .error = on_error, .drain = on_drain, .close = on_close};
+static const mqw_handlers handlers = {.size = sizeof handlers,
+                                      .connected = on_ready,
+                                      .packet = hear,
+                                      .error = on_error,
+                                      .drain = on_drain,
+                                      .close = on_close};
 
 // --- the beginning ---
 
