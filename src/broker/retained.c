@@ -24,6 +24,7 @@ struct mqw__retained {
     mqw__table nodes; // by parent and level
     topic_node root;
     uint64_t count;
+    uint64_t ours; // of these, below $SYS/
 };
 
 struct mqw__walk {
@@ -159,6 +160,16 @@ void mqw__retained_free(mqw__retained *retained)
     mqw__free(&allocator, retained, sizeof *retained);
 }
 
+// Keeps the counts when a message comes or goes.
+static void count(mqw__retained *retained, const mqw__letter *letter, int change)
+{
+    static const char status[] = "$SYS/";
+    size_t len = sizeof status - 1;
+    bool ours = letter->topic_len > len && memcmp(letter->topic, status, len) == 0;
+    retained->count += (uint64_t)change;
+    retained->ours += ours ? (uint64_t)change : 0;
+}
+
 int mqw__retained_set(mqw__retained *retained, mqw__letter *letter, mqw__letter **old)
 {
     topic_node *node = make(retained, mqw__letter_topic(letter));
@@ -166,7 +177,8 @@ int mqw__retained_set(mqw__retained *retained, mqw__letter *letter, mqw__letter 
         return MQW_E_NO_MEMORY;
     mqw__letter *before = node->letter;
     node->letter = mqw__letter_keep(letter);
-    retained->count += !before;
+    if (!before)
+        count(retained, letter, 1);
     if (old)
         *old = before;
     else
@@ -181,7 +193,7 @@ mqw__letter *mqw__retained_take(mqw__retained *retained, mqw_text topic)
     if (!letter)
         return NULL;
     node->letter = NULL;
-    retained->count--;
+    count(retained, letter, -1);
     prune(retained, node);
     return letter;
 }
@@ -195,6 +207,11 @@ mqw__letter *mqw__retained_find(const mqw__retained *retained, mqw_text topic)
 uint64_t mqw__retained_count(const mqw__retained *retained)
 {
     return retained->count;
+}
+
+uint64_t mqw__retained_of_clients(const mqw__retained *retained)
+{
+    return retained->count - retained->ours;
 }
 
 // --- walks ---
@@ -215,6 +232,7 @@ static size_t count_levels(mqw_text filter)
 static void read_filter(mqw__walk *walk, mqw_text filter, size_t mount_len)
 {
     walk->shy = SIZE_MAX;
+    walk->below = filter.len == 0;
     for (size_t at = 0; at <= filter.len && !walk->below;) {
         mqw_text level = level_at(filter, at);
         walk->below = is_wild(level, '#');

@@ -22,9 +22,12 @@ mqw__letter *mqw__retained_take(mqw__retained *retained, mqw_text topic);
 /** The message of a topic, not counted; NULL: none. */
 mqw__letter *mqw__retained_find(const mqw__retained *retained, mqw_text topic);
 uint64_t mqw__retained_count(const mqw__retained *retained);
+/** The same, without those below `$SYS/`. */
+uint64_t mqw__retained_of_clients(const mqw__retained *retained);
 
 /** Begins a walk. `filter` is copied; without `$share`, and with the mount point that is its first
- * `mount_len` bytes: a wildcard behind that takes no level that begins with `$`. NULL: no memory. */
+ * `mount_len` bytes: a wildcard behind that takes no level that begins with `$`. An empty filter takes every
+ * topic. NULL: no memory. */
 mqw__walk *mqw__retained_walk(mqw__retained *retained, mqw_text filter, size_t mount_len);
 /** The next message that matches, not counted; NULL: no more, or (mqw__walk_over is false) none was found in
  * a time that is fair to others: go on in the next turn. Expired ones are met, too. Linear in what matches,

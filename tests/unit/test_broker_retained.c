@@ -282,6 +282,23 @@ static void the_last_message_of_a_topic_is_kept(void **state)
     assert_int_equal(count_of("a/#", 0), 1);
 }
 
+// What expires is looked for with a walk that leaves nothing out.
+static void an_empty_filter_takes_every_topic(void **state)
+{
+    (void)state;
+    assert_int_equal(set("a/b"), 0);
+    assert_int_equal(set("$SYS/broker/uptime"), 0);
+    assert_int_equal(set("$SYS/broker/uptime"), 0);
+    assert_int_equal(set("/"), 0);
+    assert_int_equal(count_of("", 0), 3);
+    assert_int_equal(count_of("#", 0), 2);
+    assert_int_equal(mqw__retained_count(retained), 3);
+    assert_int_equal(mqw__retained_of_clients(retained), 2);
+    take("$SYS/broker/uptime");
+    assert_int_equal(mqw__retained_of_clients(retained), 2);
+    assert_int_equal(mqw__retained_count(retained), 2);
+}
+
 // A wildcard over many levels that do not match ends its turn early, and goes on behind.
 static void a_walk_takes_no_long_turn(void **state)
 {
@@ -375,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(walks_meet_what_a_list_says, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_message_of_a_topic_is_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_empty_filter_takes_every_topic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_takes_no_long_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_outlives_what_it_stands_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(topics_may_be_as_deep_as_a_text, set_up, tear_down),
