@@ -154,7 +154,7 @@ typedef struct mqw_conn_options {
 MQW_API mqw_config *mqw_config_new(const mqw_conn_options *options);
 /** Drops the caller's reference; connections keep theirs. NULL is fine. */
 MQW_API void mqw_config_free(mqw_config *config);
-/** Frees what is kept for the next output: blocks of 4 KiB, at most 64. For when its connections are idle. */
+/** Frees what is kept for the next output: blocks of 4 KiB, at most 512. For when its connections are idle. */
 MQW_API void mqw_config_trim(mqw_config *config);
 
 /** A connection that lives without a stream: give it bytes, take its bytes. NULL: no memory or bad

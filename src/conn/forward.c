@@ -146,7 +146,7 @@ static inline bool forward_behind(mqw_conn *conn, const mqw_forward *m)
     conn->bytes_queued += len;
     if (m->qos && conn->version == MQW_5_0)
         conn->theirs.in_flight++;
-    if (was_empty || total > conn->config->options.high_water)
+    if (was_empty || (total > conn->config->options.high_water && !(conn->flags & MQW__ABOVE_HIGH)))
         mqw__conn_grew(conn, was_empty);
     conn->last_sent = (uint32_t)conn->now;
     return true;

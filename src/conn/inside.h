@@ -22,7 +22,7 @@ typedef struct mqw__chunk {
 enum {
     MQW__CHUNK_SIZE = 4096,
     MQW__CHUNK_ROOM = MQW__CHUNK_SIZE - (int)sizeof(mqw__chunk),
-    MQW__SPARE_CHUNKS = 64
+    MQW__SPARE_CHUNKS = 512
 };
 
 /* Bytes that wait to leave, in order. They never move. */

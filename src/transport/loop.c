@@ -10,7 +10,7 @@
 #include "alloc.h"
 #include "mqwire/tls.h"
 
-enum { MANY = 8, BUDGET_OF_MANY = 32 * 1024 };
+enum { MANY = 8, BUDGET_OF_MANY = 32 * 1024, BUDGET_MIN = 8 * 1024, OUTPUT_OF_TURN = 2 * 1024 * 1024 };
 
 typedef struct memory {
     const uv_loop_t *uv;
@@ -40,12 +40,21 @@ static void on_idle(uv_idle_t *idle)
     (void)idle;
 }
 
+// A little of what is read may become much that is written.
+static void learn_gain(mqw__loop *loop)
+{
+    if (loop->took > 0)
+        loop->gain = (3 * loop->gain + loop->gave / loop->took + 1) / 4;
+    loop->took = loop->gave = 0;
+}
+
 // Before the loop waits: what is still to do then must not wait with it.
 static void on_prepare(uv_prepare_t *prepare)
 {
     mqw__loop *loop = prepare->data;
     loop->turn++;
     run_tasks(loop);
+    learn_gain(loop);
     if (uv_is_closing((uv_handle_t *)prepare))
         return;
     if (loop->first)
@@ -110,7 +119,9 @@ void mqw__loop_task(mqw__loop *loop, mqw__task *task)
 size_t mqw__loop_budget(mqw__loop *loop)
 {
     loop->ready++;
-    return loop->ready > MANY || loop->ready_before > MANY ? BUDGET_OF_MANY : MQW__BUFFER;
+    size_t most = loop->ready > MANY || loop->ready_before > MANY ? BUDGET_OF_MANY : MQW__BUFFER;
+    size_t fit = OUTPUT_OF_TURN / (loop->gain + 1); // the output of a turn stays in the cache
+    return fit > most ? most : fit < BUDGET_MIN ? BUDGET_MIN : fit;
 }
 
 // Finds the state by its prepare handle, whose callback is known here only.

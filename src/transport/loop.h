@@ -40,6 +40,9 @@ typedef struct mqw__loop {
     uint32_t turn;         /**< Counts turns of the loop. */
     uint32_t ready;        /**< Descriptors found readable in this turn … */
     uint32_t ready_before; /**< … and in the one before. */
+    size_t took;           /**< Bytes that were read in this turn … */
+    size_t gave;           /**< … and written. */
+    size_t gain;           /**< How many are written for each that is read, lately. */
     int handles;           /**< Open, or not yet quite closed. */
 #if MQW__EPOLL
     uv_poll_t poll;           /**< Of the set; watch_epoll.c. */

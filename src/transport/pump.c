@@ -221,6 +221,7 @@ bool mqw__pump_in(mqw__link *link)
     link->pumping = false;
     if (got == -EAGAIN || link->phase == MQW__DEAD)
         return false;
+    link->loop->took += got > 0 ? (size_t)got : 0;
     if (got < 0)
         mqw__link_fail(link, got, NULL);
     else if (got == 0)
@@ -250,6 +251,7 @@ static size_t write_some(mqw__link *link, const mqw_bytes *views, int count)
         return 0;
     }
     size_t taken = went > 0 ? (size_t)went : 0;
+    link->loop->gave += taken;
     link->blocked = taken < size_of(views, count);
     return taken;
 }
