@@ -52,6 +52,8 @@ if(MQW_BUILD_UV)
   pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET libssl>=3 libcrypto>=3)
   mqw_library(mqwire-uv uv "transport;store;client;broker" PUBLIC PkgConfig::LIBUV PRIVATE PkgConfig::OPENSSL)
   mqw_on(mqwire-uv mqwire)
+  set_source_files_properties("${PROJECT_SOURCE_DIR}/src/broker/status.c" PROPERTIES
+    COMPILE_DEFINITIONS MQW_BROKER_VERSION="${PROJECT_VERSION}")
 endif()
 
 if(MQW_BUILD_UV AND MQW_BUILD_SQLITE)

@@ -57,7 +57,7 @@ int mqw__retain(mqw_broker *broker, mqw__post *post)
     mqw_text topic = post->publish->topic;
     if (post->publish->payload.len == 0) // MQTT-3.3.1-6, -7
         return take_out(broker, topic);
-    if (mqw__retained_count(broker->retained) >= broker->options.max_retained &&
+    if (mqw__retained_of_clients(broker->retained) >= broker->options.max_retained &&
         !mqw__retained_find(broker->retained, topic))
         return MQW_E_FULL;
     mqw__letter *letter = mqw__post_keep(broker, post);
