@@ -32,9 +32,9 @@ extern "C" {
 /** A set of records, in order of their keys (bytes compared as unsigned). */
 typedef struct mqw_store mqw_store;
 
-/** A batch is on disk (result 0), or the store has failed (MQW_E_STREAM, MQW_E_NO_MEMORY; mqw_store_error
- * says why): the batch is then there whole or not at all, and none after it is. Called by the loop, never
- * inside a call of the store. */
+/** A batch is on disk (result 0), or the store has failed for good (MQW_E_STREAM, MQW_E_NO_MEMORY;
+ * mqw_store_error says why): the batch is then there whole or not at all, and none after it is. Called by the
+ * loop, never inside a call of the store. */
 typedef void mqw_store_done(mqw_store *store, int result, void *ctx);
 /** A record; views live until it returns. Returns 0 to go on, else the value that mqw_store_read then gives.
  */
@@ -56,12 +56,15 @@ typedef struct mqw_sqlite_options {
     uint64_t max_pending; /**< Bytes of changes not yet on disk; above it mqw_store_put is MQW_E_BUSY. Default
                              64 MiB. */
     uint32_t busy_timeout; /**< Milliseconds to wait for another process at opening; default 0. */
+    /** A batch that cannot be written (the disk is full, or fails) is tried again, 0.1 to 5 seconds later,
+     * until it can be; mqw_store_error says why meanwhile. Closing tries once more. */
+    bool keep_trying;
 } mqw_sqlite_options;
 
 /** Records in an SQLite file (WAL, synchronous=FULL), made when it is not there, mode 0600 (with a `vfs`: as
  * that makes it); while it is open its log is beside it (`-wal`). One process at a time. In libmqwire-sqlite.
- * After a failure nothing is written any more: close it, and open it again. 0, MQW_E_MISUSE, MQW_E_NO_MEMORY,
- * or MQW_E_STREAM: `why` (may be NULL) gets a sentence. */
+ * After a failure nothing is written any more (but see keep_trying): close it, and open it again. 0,
+ * MQW_E_MISUSE, MQW_E_NO_MEMORY, or MQW_E_STREAM: `why` (may be NULL) gets a sentence. */
 MQW_API int mqw_store_sqlite(mqw_store **out, uv_loop_t *loop, const char *path,
                              const mqw_sqlite_options *options, char *why, size_t cap);
 
@@ -103,7 +106,7 @@ MQW_API int mqw_store_commit(mqw_store *store, mqw_store_done *done, void *ctx);
  * starting up. Whether a read sees what its own `each` changes is not said. 0, what `each` returned,
  * MQW_E_STREAM or MQW_E_NO_MEMORY. */
 MQW_API int mqw_store_read(mqw_store *store, mqw_bytes prefix, mqw_store_each *each, void *ctx);
-/** Why the store failed, in words; "" when it did not. */
+/** Why the store has failed, or fails now, in words; "" when all is well. */
 MQW_API const char *mqw_store_error(const mqw_store *store);
 /** Commits what is left, then closes; commits still under way are told first. `closed` (may be NULL) is heard
  * from the loop, never inside this call; the store is freed after it. Closing a second time does nothing. */

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The store on SQLite, as the loop sees it: a batch that collects, one that is being written, and who waits
 // for which. When a batch is on disk all who wait for it are told before the next one goes, so that what they
-// then change goes with it.
+// then change goes with it. One that fails is the end, or (keep_trying) stays and is written again later.
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "alloc.h"
 #include "worker.h"
 
-enum { MAX_PENDING = 64 << 20 };
+enum {
+    MAX_PENDING = 64 << 20,
+    FIRST_PAUSE = 100, // milliseconds until a batch that failed is tried again, doubled each time …
+    LAST_PAUSE = 5000  // … up to this
+};
 
 /** Waits for a commit. */
 typedef struct waiter {
@@ -26,15 +30,20 @@ typedef struct sqlite_store {
     mqw_store *store;
     uv_idle_t turn;   /**< Active while there is something to write or to tell on the next turn. */
     uv_async_t ready; /**< The worker is done. */
+    uv_timer_t again; /**< Active while a batch that failed rests. */
     int handles;      /**< Open, or not yet quite closed. */
     mqw__worker worker;
     mqw__database file;
     mqw__batch batches[2];
     uint8_t collecting; /**< Which of them; the other one is empty, or being written. */
-    bool writing;
+    bool writing;       /**< The other one: it is being written, or rests. */
+    bool resting;
     bool closing;
     bool leaving;
-    int failed; /**< What became of the batch that failed; nothing is written after it. */
+    bool keep_trying;
+    bool last_try;  /**< It is closed when this one fails. */
+    uint64_t pause; /**< Before the next try; 0: the last one went well. */
+    int failed;     /**< What became of the batch that failed; nothing is written after it. */
     uint64_t max_pending;
     queue wants;  /**< Those of the batch that collects … */
     queue writes; /**< … of the one that is being written … */
@@ -43,6 +52,7 @@ typedef struct sqlite_store {
 } sqlite_store;
 
 static void on_turn(uv_idle_t *turn);
+static void on_again(uv_timer_t *timer);
 
 // --- who waits ---
 
@@ -105,14 +115,44 @@ static void fail(sqlite_store *self, int result, const char *why)
     snprintf(self->why, sizeof self->why, "%s", why);
 }
 
+// It failed, and may be written later. The last try is that of closing.
+static void rest(sqlite_store *self)
+{
+    self->pause = self->pause ? self->pause * 2 : FIRST_PAUSE;
+    if (self->pause > LAST_PAUSE)
+        self->pause = LAST_PAUSE;
+    snprintf(self->why, sizeof self->why, "%s", self->worker.why);
+    self->resting = true;
+    uv_timer_start(&self->again, on_again, self->pause, 0);
+}
+
+static void try_again(sqlite_store *self)
+{
+    uv_timer_stop(&self->again);
+    self->resting = false;
+    mqw__worker_write(&self->worker, &self->batches[!self->collecting]);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+    try_again(timer->data);
+}
+
 // Takes the batch back that the worker has written, if it has.
 static void take_back(sqlite_store *self, bool wait)
 {
     int result;
-    if (!self->writing || !mqw__worker_take(&self->worker, wait, &result))
+    if (!self->writing || self->resting || !mqw__worker_take(&self->worker, wait, &result))
         return;
+    if (result < 0 && self->keep_trying && !self->last_try) {
+        rest(self);
+        return;
+    }
     if (result < 0)
         fail(self, result, self->worker.why);
+    else if (self->pause)
+        self->why[0] = '\0';
+    self->pause = 0;
     finish(self, &self->writes, result);
     mqw__batch_clear(&self->batches[!self->collecting]);
     self->writing = false;
@@ -143,19 +183,23 @@ static void settle(sqlite_store *self)
         uv_idle_start(&self->turn, on_turn);
     else
         uv_idle_stop(&self->turn);
-    if (waited_for) {
-        uv_ref((uv_handle_t *)&self->turn);
-        uv_ref((uv_handle_t *)&self->ready);
-    } else {
-        uv_unref((uv_handle_t *)&self->turn);
-        uv_unref((uv_handle_t *)&self->ready);
-    }
+    uv_handle_t *handles[] = {(uv_handle_t *)&self->turn, (uv_handle_t *)&self->ready,
+                              (uv_handle_t *)&self->again};
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
+        if (waited_for)
+            uv_ref(handles[i]);
+        else
+            uv_unref(handles[i]);
 }
 
 // Closes when all is written and told.
 static void settle_or_leave(sqlite_store *self)
 {
     settle(self);
+    if (self->closing && self->resting) {
+        self->last_try = true;
+        try_again(self);
+    }
     if (!self->closing || self->leaving || self->writing || self->tells.first || has_more(self))
         return;
     self->leaving = true;
@@ -189,6 +233,7 @@ static void on_ready(uv_async_t *ready)
             return;
         uv_close((uv_handle_t *)&self->turn, on_closed);
         uv_close((uv_handle_t *)&self->ready, on_closed);
+        uv_close((uv_handle_t *)&self->again, on_closed);
         return;
     }
     take_back(self, false);
@@ -238,15 +283,24 @@ static int commit(void *arg, mqw_store *store, mqw_store_done *done, void *ctx)
     return 0;
 }
 
+// Waits until all is in the file. False: it cannot be written.
+static bool write_all(sqlite_store *self)
+{
+    if (self->resting)
+        try_again(self);
+    take_back(self, true);
+    if (!self->writing)
+        hand_over(self);
+    take_back(self, true);
+    settle(self);
+    return !self->failed && !self->writing;
+}
+
 // All is written first: the file is then all there is to read.
 static int read_all(void *arg, mqw_bytes prefix, mqw_store_each *each, void *ctx)
 {
     sqlite_store *self = arg;
-    take_back(self, true);
-    hand_over(self);
-    take_back(self, true);
-    settle(self);
-    if (self->failed)
+    if (!write_all(self))
         return MQW_E_STREAM;
     char why[MQW__WORDS] = "";
     int result = mqw__database_read(&self->file, prefix, each, ctx, why);
@@ -301,6 +355,8 @@ static int start(sqlite_store *self, uv_loop_t *loop)
     open_handle(self, (uv_handle_t *)&self->ready);
     uv_idle_init(loop, &self->turn);
     open_handle(self, (uv_handle_t *)&self->turn);
+    uv_timer_init(loop, &self->again);
+    open_handle(self, (uv_handle_t *)&self->again);
     return 0;
 }
 
@@ -319,6 +375,7 @@ static sqlite_store *make(const mqw_sqlite_options *options)
         return NULL;
     memset(self, 0, sizeof *self);
     self->max_pending = options->max_pending;
+    self->keep_trying = options->keep_trying;
     mqw__batch_init(&self->batches[0]);
     mqw__batch_init(&self->batches[1]);
     return self;
