@@ -145,6 +145,9 @@ typedef struct mqw_conn_options {
     /** Copied; the handlers that every connection of this configuration starts with. */
     const mqw_handlers *handlers;
     void *handlers_ctx; /**< Their context. */
+    /** Most bytes kept for the next output once they have been written, for all connections together; default
+     * 256 KiB. What a turn of many connections queues is a good choice for a server. */
+    uint32_t keep_output;
 } mqw_conn_options;
 
 /* --- Life ----------------------------------------------------------------------------------------------- */
@@ -154,7 +157,8 @@ typedef struct mqw_conn_options {
 MQW_API mqw_config *mqw_config_new(const mqw_conn_options *options);
 /** Drops the caller's reference; connections keep theirs. NULL is fine. */
 MQW_API void mqw_config_free(mqw_config *config);
-/** Frees what is kept for the next output: blocks of 4 KiB, at most 512. For when its connections are idle. */
+/** Frees what is kept for the next output: blocks of 4 KiB, up to keep_output. For when its connections are
+ * idle. */
 MQW_API void mqw_config_trim(mqw_config *config);
 
 /** A connection that lives without a stream: give it bytes, take its bytes. NULL: no memory or bad

@@ -49,6 +49,7 @@ static void fill_in_defaults(mqw_conn_options *o)
     DEFAULT(o, connect_timeout, 10000);
     DEFAULT(o, min_rate, 100);
     DEFAULT(o, max_text, 4u << 20);
+    DEFAULT(o, keep_output, 256u << 10);
 }
 
 /* Sizes whose sums fit into 32 bits, times that can be told from those before them, limits that do not

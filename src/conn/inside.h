@@ -21,8 +21,7 @@ typedef struct mqw__chunk {
 
 enum {
     MQW__CHUNK_SIZE = 4096,
-    MQW__CHUNK_ROOM = MQW__CHUNK_SIZE - (int)sizeof(mqw__chunk),
-    MQW__SPARE_CHUNKS = 512
+    MQW__CHUNK_ROOM = MQW__CHUNK_SIZE - (int)sizeof(mqw__chunk)
 };
 
 /* Bytes that wait to leave, in order. They never move. */

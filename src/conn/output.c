@@ -47,7 +47,7 @@ static void chunk_free(mqw_config *config, mqw__chunk *chunk)
     if (chunk->cap != MQW__CHUNK_ROOM) {
         mqw_shared_drop(chunk->shared);
         mqw__free(&config->allocator, chunk, sizeof *chunk + chunk->cap);
-    } else if (config->spares < MQW__SPARE_CHUNKS) {
+    } else if (config->spares < config->options.keep_output / MQW__CHUNK_SIZE) {
         chunk->next = config->spare;
         config->spare = chunk;
         config->spares++;
