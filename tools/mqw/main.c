@@ -64,12 +64,30 @@ static const char bench_more[] =
     "  mqtt://HOST[:PORT], HOST[:PORT], mqtts:// with TLS, ws://HOST[:PORT][/PATH],\n"
     "  wss://, unix:/PATH\n";
 
-static const char bench_codes[] =
-    "  0  all messages came, once, in order and whole\n"
-    "  1  they did not, or the broker has refused some\n"
-    "  2  the command line is not understood\n"
-    "  3  no connection\n"
-    "  4  a connection was lost midway, or it was interrupted\n";
+static const char bench_codes[] = "  0  all messages came, once, in order and whole\n"
+                                  "  1  they did not, or the broker has refused some\n"
+                                  "  2  the command line is not understood\n"
+                                  "  3  no connection\n"
+                                  "  4  a connection was lost midway, or it was interrupted\n";
+
+static const char serve_more[] =
+    "\naddresses:\n"
+    "  mqtt://HOST[:PORT], mqtts:// with TLS, ws://HOST[:PORT][/PATH], wss://,\n"
+    "  unix:/PATH, fd:N, systemd:NAME (a socket that was handed over); HOST * is all\n"
+    "\nmqw-serve.conf(5) has all keys of the configuration\n";
+
+static const char serve_codes[] =
+    "  0  it was ended by a signal, or nothing is wrong\n"
+    "  2  the command line, the configuration or a file that it names is not understood\n"
+    "  3  it cannot listen, or the store cannot be opened\n"
+    "  4  the system failed, or it was ended by force\n";
+
+static const char passwd_codes[] =
+    "  0  it was done\n"
+    "  2  the command line is not understood, the passwords differ, or there is no\n"
+    "     such user\n"
+    "  3  the file cannot be read or written\n"
+    "  4  the system failed\n";
 
 static const tool_command commands[] = {
     {COMMAND_PUB, CALL_FAILED, MQW_IN_CONNECT | MQW_IN_PUBLISH | MQW_IN_WILL | MQW_IN_DISCONNECT, false,
@@ -83,6 +101,14 @@ static const tool_command commands[] = {
      "Subscribes, prints what comes, and comes back when the connection is lost. The options are those of "
      "mosquitto_sub, and more. A message is acknowledged when it has been written to standard output.",
      client_more, client_codes, sub_run},
+    {COMMAND_SERVE, TOOL_USAGE, 0, false, "[ADDRESS...]", "serve", "be a broker",
+     "Is a broker for MQTT 3.1, 3.1.1 and 5.0, until SIGTERM or SIGINT. Without options it listens on this machine only, "
+     "keeps everything in memory and lets everybody in. SIGHUP reads users, rules and certificates again.",
+     serve_more, serve_codes, serve_run},
+    {COMMAND_PASSWD, TOOL_USAGE, 0, false, "FILE USER", "passwd", "set a password of a broker's user",
+     "Asks for a password and puts its hash (yescrypt) into a file for mqw serve --passwords, which is made when it is not "
+     "there. A broker that runs reads it again at SIGHUP.",
+     "", passwd_codes, passwd_run},
     {COMMAND_BENCH, TOOL_USAGE, 0, false, "ADDRESS...", "bench", "put a broker under load, and measure it",
      "Publishes and subscribes as fast as the broker goes, or so many messages a second, verifies each message that "
      "comes (lost, doubled, out of order, changed), and tells how many it were a second, how long they took, and what "
@@ -107,14 +133,30 @@ static const tool_command commands[] = {
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
+// Where complaints go; NULL: standard error.
+static void (*complain_to)(const char *words, void *ctx);
+static void *complain_ctx;
+
+void tool_complain_to(void (*to)(const char *words, void *ctx), void *ctx)
+{
+    complain_to = to;
+    complain_ctx = ctx;
+}
+
 void tool_complain(const char *format, ...)
 {
+    char words[1024];
     va_list arguments;
-    bool colours = paint_wanted(PAINT_AUTO, stderr);
     va_start(arguments, format);
-    fprintf(stderr, "%smqw:%s ", paint_code(colours, PAINT_BAD), paint_code(colours, PAINT_PLAIN));
-    plain_vprint(stderr, format, arguments);
-    fputc('\n', stderr);
+    if (complain_to) {
+        vsnprintf(words, sizeof(words), format, arguments);
+        complain_to(words, complain_ctx);
+    } else {
+        bool colours = paint_wanted(PAINT_AUTO, stderr);
+        fprintf(stderr, "%smqw:%s ", paint_code(colours, PAINT_BAD), paint_code(colours, PAINT_PLAIN));
+        plain_vprint(stderr, format, arguments);
+        fputc('\n', stderr);
+    }
     va_end(arguments);
 }
 

@@ -2,6 +2,7 @@
 // The table of options; see table.h.
 #include "table.h"
 
+#include <mqwire/broker.h>
 #include <mqwire/mqwire.h>
 #include <mqwire/tls.h>
 
@@ -28,6 +29,11 @@ static const tool_option_word endless[] = {
     {"-1", UINT32_MAX}, {"never", UINT32_MAX}, {"\xE2\x88\x9E", UINT32_MAX}, {NULL, 0}};
 static const tool_option_word tls_versions[] = {{"tlsv1.2", 0x0303}, {"tlsv1.3", 0x0304}, {NULL, 0}};
 static const tool_option_word key_forms[] = {{"pem", 0}, {NULL, 0}};
+static const tool_option_word log_levels[] = {{"error", 1 + MQW_LOG_ERROR},
+                                              {"warning", 1 + MQW_LOG_WARNING},
+                                              {"notice", 1 + MQW_LOG_NOTICE},
+                                              {"debug", 1 + MQW_LOG_DEBUG},
+                                              {NULL, 0}};
 static const tool_option_word demands[] = {
     {"none", MQW_TLS_NONE}, {"optional", MQW_TLS_OPTIONAL}, {"required", MQW_TLS_REQUIRED}, {NULL, 0}};
 
@@ -38,6 +44,8 @@ static const tool_option_word demands[] = {
 #define PUB       COMMAND_PUB
 #define SUB       COMMAND_SUB
 #define BENCH     COMMAND_BENCH
+#define SERVE     COMMAND_SERVE
+#define PASSWD    COMMAND_PASSWD
 #define LIVE      (OPEN | LISTEN)
 #define TRAFFIC   (PUB | SUB)
 #define CLIENT    (TRAFFIC | BENCH)
@@ -187,6 +195,38 @@ const tool_option option_table[] = {
     TEXTS(BENCH, 0, "watch", bench.watch, "PID",
           "number of the broker's process: its processor time and memory; with --compare one for each"),
 
+    HEADING(SERVE, "Where and what"),
+    TEXTS(SERVE, 'l', "listen", urls, "ADDRESS",
+          "listen here; may be repeated, as ADDRESS (1883, and 8083 for WebSocket, of this machine only)"),
+    TEXT(SERVE, 's', "store", serve.store, "FILE", "keep sessions, messages and wills in an SQLite file (in memory)"),
+    TEXT(SERVE, 'c', "config", serve.config, "FILE", "read the configuration; options come after it"),
+    {SERVE, 'S', "set", OPTION_TEXTS, AT(serve.keys), "SECTION.KEY=VALUE", NULL, 0, 0,
+     "set a key of the configuration, as clients.max_queued=100; may be repeated", 0},
+    FLAG(SERVE, 0, "check", serve.check, "read everything, tell what is wrong, and end"),
+    FLAG(SERVE, 0, "print-config", serve.print, "print the configuration as it is with all options, and end"),
+    TEXT(SERVE, 'm', "metrics", serve.metrics, "ADDRESS", "answer /metrics and /healthz at [HOST:]PORT (127.0.0.1; off)"),
+    TEXT(SERVE, 'u', "user", serve.user, "NAME", "become that user, when root has started it"),
+
+    HEADING(SERVE, "Who may what"),
+    TEXT(SERVE, 'p', "passwords", serve.passwords, "FILE", "users and hashes of their passwords, as mqw passwd makes them"),
+    TEXT(SERVE, 'a', "acl", serve.acl, "FILE", "who may read and write which topics; what is not allowed is denied"),
+    FLAG(SERVE, 0, "allow-anonymous", serve.anonymous, "everybody who can reach it may connect, without a name"),
+
+    HEADING(SERVE, "TLS, of all that is listened at"),
+    TEXT(SERVE, 0, "cert", tls.certificate, "FILE", "certificate and its chain, as PEM"),
+    TEXT(SERVE, 0, "key", tls.key, "FILE", "its private key, as PEM (in the file of --cert)"),
+    TEXT(SERVE, 0, "key-password-file", tls.key_password, "FILE", "passphrase of the key: the first line of FILE"),
+    TEXT(SERVE, 0, "cafile", tls.cafile, "FILE", "certificates that those of clients are verified by, as PEM"),
+    TEXT(SERVE, 0, "capath", tls.capath, "DIR", "directory of such certificates, as openssl rehash makes it"),
+    WORD(SERVE, 0, "client-certs", tls.clients, "WHICH", demands, "certificates of clients: none, optional or required (none)"),
+
+    HEADING(SERVE, "The log, on standard error"),
+    WORD(SERVE, 0, "log-level", serve.level, "LEVEL", log_levels, "error, warning, notice or debug (notice)"),
+
+    FLAG(PASSWD, 0, "delete", serve.remove, "delete the user"),
+    FLAG(PASSWD, 0, "stdin", serve.from_input, "the password is the first line of standard input"),
+    FLAG(PASSWD, 0, "scram", serve.scram, "also make a secret for SCRAM-SHA-256, for clients of 5.0"),
+
     HEADING(CLIENT, "The server"),
     TEXT(TRAFFIC, 'h', "host", host, "HOST", "name or address (localhost)"),
     NUMBER(TRAFFIC, 'p', "port", port, "PORT", NULL, 1, 65535, "port (1883; with TLS 8883)"),
@@ -252,8 +292,8 @@ const tool_option option_table[] = {
     HEADING(LIVE | CLIENT, "Output"),
     FLAG(RAW, 'f', "full", full,
          "whole packets instead of the short form; what is printed can be played with --script"),
-    FLAG(ALL, 'j', "json", json, "one JSON object per line"),
-    WORD(ALL, 0, "color", colour, "WHEN", whens,
+    FLAG(ALL | SERVE, 'j', "json", json, "one JSON object per line"),
+    WORD(ALL | SERVE, 0, "color", colour, "WHEN", whens,
          "colours: auto (on a terminal, unless NO_COLOR is set), always or never"),
     FLAG(TRAFFIC, 'd', "debug", debug, "show all packets on standard error"),
     FLAG(TRAFFIC, 0, "stats", stats, "tell how much and how fast, on standard error"),

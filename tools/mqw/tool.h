@@ -36,12 +36,16 @@ int listen_run(const tool_settings *settings);
 int pub_run(const tool_settings *settings);
 int sub_run(const tool_settings *settings);
 int bench_run(const tool_settings *settings);
+int serve_run(const tool_settings *settings);
+int passwd_run(const tool_settings *settings);
 
 // Prints `mqw: ` and a message to standard error.
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
 void tool_complain(const char *format, ...);
+// Gives such messages to somebody else, who logs them; NULL: back to standard error.
+void tool_complain_to(void (*to)(const char *words, void *ctx), void *ctx);
 // Why a stream could not be opened, in words; errno as mqwire left it.
 const char *tool_why(int result);
 
