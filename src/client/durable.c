@@ -15,7 +15,8 @@ enum {
     HEAD = 1 + 1 + 1 + 2 + 8 + 8, // format, stage, QoS, identifier, expiry, order of PUBREL
     NUMBER = 8,
     PROMISE = 'p',
-    INBOX = 'i'
+    INBOX = 'i',
+    AGAIN = 100 // ms until a commit that found no memory is asked for again
 };
 
 static void write_number(uint8_t *at, uint64_t number, int bytes)
@@ -128,6 +129,10 @@ void mqw__durable_commit(mqw_client *client)
     if (!client->dirty || client->store_failed)
         return;
     int result = mqw_store_commit(client->store, on_commit, client);
+    if (result == MQW_E_NO_MEMORY) {
+        mqw__client_wake(client, mqw__client_now(client) + AGAIN);
+        return;
+    }
     if (result < 0) {
         fail(client, result);
         return;

@@ -20,7 +20,8 @@ static struct {
         void *ctx;
     } commits[COMMITS];
     int asked;
-    int fails; // what put and remove give
+    int fails;        // what put and remove give
+    int fails_asking; // what commit gives
 } disk;
 
 static int put(void *self, mqw_bytes key, mqw_bytes value)
@@ -60,6 +61,8 @@ static int commit(void *self, mqw_store *store, mqw_store_done *done_with, void 
 {
     (void)self;
     (void)store;
+    if (disk.fails_asking)
+        return disk.fails_asking;
     assert_true(disk.asked < COMMITS);
     disk.commits[disk.asked].done = done_with;
     disk.commits[disk.asked++].ctx = ctx;
@@ -416,6 +419,40 @@ static void a_store_that_others_saw_fail(void **state)
     without_disk();
 }
 
+// Without memory to ask for a commit what is promised waits, and so does closing.
+static void a_commit_that_finds_no_memory(void **state)
+{
+    const mqw_client_goodbye now = {.now = true};
+    (void)state;
+    with_disk();
+    open_durable("CONNACK reason=0x00");
+    disk.fails_asking = MQW_E_NO_MEMORY;
+    publishes("a", 2);
+    settle();
+    passes(1000);
+    hears("");
+    disk.fails_asking = 0;
+    passes(1000);
+    assert_int_equal(disk.asked, 1);
+    commits(0);
+    hears("- taken a\n"
+          "PUBLISH topic=\"t\" payload=\"a\" qos=2 packet_id=1");
+    disk.fails_asking = MQW_E_NO_MEMORY;
+    publishes("b", 2);
+    mqw_client_close(w.client, &now);
+    settle();
+    heard[0] = '\0';
+    passes(1000);
+    assert_false(w.gone);
+    disk.fails_asking = 0;
+    passes(1000);
+    commits(0);
+    hears("- close");
+    assert_true(w.gone);
+    assert_int_equal(records('p'), 2);
+    without_disk();
+}
+
 // ---- the inbox ----
 
 // What comes between the failure of a commit and the end acknowledges nothing.
@@ -606,6 +643,7 @@ int main(void)
         cmocka_unit_test(a_release_waits_for_the_store),
         cmocka_unit_test(a_store_that_others_saw_fail),
         cmocka_unit_test(a_commit_that_fails_acknowledges_nothing),
+        cmocka_unit_test(a_commit_that_finds_no_memory),
         cmocka_unit_test(what_is_received_is_on_disk_before_it_is_acknowledged),
         cmocka_unit_test(a_new_client_does_not_hear_it_again),
         cmocka_unit_test(identifiers_of_a_session_before),
