@@ -125,10 +125,10 @@ static void release(mqw_broker *broker)
     mqw_allocator allocator = broker->allocator;
     mqw__status_free(broker);
     mqw__tickets_forget(broker);
+    mqw__retain_end(broker); // before the sessions: their deadlines go with their memory, not off the wheel
     mqw__locals_free(broker);
     mqw__sessions_free(broker);
     mqw__tree_free(broker->tree);
-    mqw__retain_end(broker);
     mqw__retained_free(broker->retained);
     mqw__record_free(broker);
     mqw__mail_free(broker);

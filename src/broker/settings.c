@@ -16,7 +16,8 @@ enum {
     IN_FLIGHT = 1024,
     ALIASES = 16,
     LOW_WATER = 16 << 10,
-    HIGH_WATER = 256 << 10,
+    HIGH_WATER = MIB,
+    KEEP_OUTPUT = 2 * MIB,
     MAX_CONNECTIONS = 100000,
     MAX_SESSIONS = 1000000,
     MAX_RETAINED = 1000000,
@@ -122,6 +123,7 @@ static mqw_config *make_config(const mqw_broker *broker)
                              .max_output = UINT32_MAX / 2,
                              .high_water = HIGH_WATER,
                              .low_water = LOW_WATER,
+                             .keep_output = KEEP_OUTPUT,
                              .max_total = o->max_memory,
                              .connect_timeout = o->connect_timeout,
                              .allocator = &broker->allocator};
