@@ -244,20 +244,22 @@ static void lose(round *r, const mqw__group *group)
         mqw__broker_dropped(session, r->post->publish, MQW_DROP_QUEUE_FULL);
 }
 
-// One member gets it (4.8.2); when that fails, the next one.
+// One member gets it (4.8.2); when that fails, of which the hook hears, the next one.
 static bool give_group(round *r, mqw__group *group)
 {
     uint32_t number = group->number;
+    bool failed = false;
     tried not = {++r->broker->serial, false};
     for (uint32_t left = group->crowd.count; left > 0; left--) {
         const mqw__subscription *member = choose(r, group, &not );
         if (!member)
             break;
         mqw__session *session = member->session;
-        if (give_one(r, member, number) == 0) {
-            note(r, 0);
+        int result = give_one(r, member, number);
+        note(r, result);
+        if (result == 0)
             return true;
-        }
+        failed = true;
         if (session)
             session->mark = not .mark;
         not .locals |= !session;
@@ -265,7 +267,8 @@ static bool give_group(round *r, mqw__group *group)
         if (!group)
             return false;
     }
-    lose(r, group);
+    if (!failed)
+        lose(r, group);
     return false;
 }
 

@@ -157,6 +157,7 @@ void mqw__sessions_free(mqw_broker *broker)
         return;
     for (mqw__session *session; (session = mqw__session_each(broker, NULL));) {
         mqw__table_take(&broker->sessions->table, &session->entry);
+        mqw__broker_undue(broker, &session->ends); // others are taken off the wheel beside it
         mqw__will_free(session);
         mqw__outgoing_free(session);
         mqw__record_forget(session);

@@ -368,6 +368,21 @@ static void hands_on_nothing_that_was_refused(void **state)
     finish();
 }
 
+// v5:MQTT-3.1.2-25: what is too large for the only member counts as delivered.
+static void tells_what_no_member_can_take(void **state)
+{
+    (void)state;
+    start(&with_ears);
+    joins("a", 5, " maximum_packet_size=20");
+    joins("b", 5, "");
+    does("a", "SUBSCRIBE packet_id=1 filter=\"$share/g/t\":1");
+    tells("b", "PUBLISH topic=\"t\" payload=\"01234567890123456789\"");
+    hears("- a has not 01234567890123456789: too large");
+    tells("b", "PUBLISH topic=\"t\" payload=\"01234567890123456789\" qos=1 packet_id=1");
+    hears("- a has not 01234567890123456789: too large\nb: PUBACK packet_id=1");
+    finish();
+}
+
 // A member for whom the message is too large is passed over.
 static void passes_over_a_member_that_cannot_take_it(void **state)
 {
@@ -463,6 +478,7 @@ int main(void)
         cmocka_unit_test(prefers_members_that_are_connected),
         cmocka_unit_test(hands_on_what_a_member_leaves),
         cmocka_unit_test(hands_on_nothing_that_was_refused),
+        cmocka_unit_test(tells_what_no_member_can_take),
         cmocka_unit_test(passes_over_a_member_that_cannot_take_it),
         cmocka_unit_test(reaches_the_program),
         cmocka_unit_test(carries_large_payloads),
