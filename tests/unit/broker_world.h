@@ -13,10 +13,10 @@ enum { WIRES = 32, WALL = 1000000 };
 typedef struct wire {
     const char *name;
     mqw_conn *client, *server;
-    mqw_bytes left;      // what the server's end has not taken, because it was paused
-    bool closing, dead;  // the broker closes; closed
-    bool stalled;        // the client takes nothing
-    bool deaf;           // nothing that it gets is heard
+    mqw_bytes left;     // what the server's end has not taken, because it was paused
+    bool closing, dead; // the broker closes; closed
+    bool stalled;       // the client takes nothing
+    bool deaf;          // nothing that it gets is heard
 } wire;
 
 static struct world {
@@ -182,12 +182,19 @@ static inline void hear_from(const wire *at, const mqw_packet *packet)
         hear(line);
 }
 
-static inline bool wire_down(wire *at)
+// A client that said its first words by tells_raw reads nothing: bytes are heard.
+static inline void hear_bytes(const wire *at, mqw_bytes bytes)
 {
-    if (mqw_conn_waiting(at->server) == 0 || at->stalled)
-        return false;
-    mqw_bytes all = take_output(at->server);
-    mqw_bytes left = all;
+    char line[400];
+    int len = snprintf(line, sizeof line, "%s:", at->name);
+    for (size_t i = 0; i < bytes.len && i < 100; i++)
+        len += snprintf(line + len, sizeof line - (size_t)len, " %02x", bytes.data[i]);
+    if (!at->deaf)
+        hear(line);
+}
+
+static inline void read_packets(wire *at, mqw_bytes left)
+{
     mqw_packet packet;
     mqw_conn_clock(at->client, w.now);
     int rc;
@@ -195,6 +202,17 @@ static inline bool wire_down(wire *at)
         hear_from(at, &packet);
     if (rc < 0)
         note("%s: the broker's fault", at->name);
+}
+
+static inline bool wire_down(wire *at)
+{
+    if (mqw_conn_waiting(at->server) == 0 || at->stalled)
+        return false;
+    mqw_bytes all = take_output(at->server);
+    if (mqw_conn_state(at->client) == MQW_STATE_NEW)
+        hear_bytes(at, all);
+    else
+        read_packets(at, all);
     free((void *)(uintptr_t)all.data);
     mqw_bytes nothing = {NULL, 0};
     (void)mqw_conn_dispatch(at->server, &nothing, NULL, NULL); // drain
@@ -207,7 +225,7 @@ static inline bool wire_moves(wire *at)
         return false;
     if (wire_up(at) || wire_down(at))
         return true;
-    if (!at->closing)
+    if (!at->closing || (at->stalled && mqw_conn_waiting(at->server)))
         return false;
     wire_end(at);
     return true;
