@@ -92,7 +92,7 @@ static int open_given(const mqw__world *world, const mqw_open_options *options, 
     int result = world->stream(world->ctx, &stream);
     if (result < 0)
         return result;
-    if (stream && stream->uv == world->loop->uv)
+    if (stream && mqw__stream_uv(stream) == world->loop->uv)
         return open_over(stream, options, out);
     mqw_stream_close(stream);
     return MQW_E_MISUSE;

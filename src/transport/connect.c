@@ -80,7 +80,7 @@ void mqw__connect_stop(mqw__connecting *self)
 static void fail(mqw__connecting *self, int error)
 {
     mqw__link *link = self->link;
-    link->connecting = NULL;
+    mqw__link_dials(link, NULL);
     mqw__connect_stop(self);
     mqw__link_fail(link, error, NULL);
 }
@@ -91,7 +91,7 @@ static const char nameless[] = "TLS has no host name to verify; tls.server_name 
 static void succeed(mqw__connecting *self, mqw_stream *stream)
 {
     mqw__link *link = self->link;
-    link->connecting = NULL;
+    mqw__link_dials(link, NULL);
     mqw__options_apply(&self->options, stream);
     int result = mqw__wrap_put(&self->wrap, stream);
     mqw__connect_stop(self);
@@ -377,6 +377,6 @@ int mqw__connect_start(mqw__link *link, const mqw__address *address, const mqw_o
     self->error = UV_EAI_NODATA;
     mqw__loop_keep(self->loop);
     mqw__loop_task(self->loop, &self->task);
-    link->connecting = self;
+    mqw__link_dials(link, self);
     return 0;
 }

@@ -22,16 +22,31 @@
 
 enum { VIEWS = 64 };
 
-typedef struct descriptor {
+typedef struct descriptor descriptor;
+
+/** Of a stream whose ends are two descriptors. */
+typedef struct out_end {
+    mqw__watch watch;
+    descriptor *self;
+} out_end;
+
+/** Each of a server's connections has one. stream.descriptor: what is written to; watch.fd: what is read
+ * from, also while nothing is watched. */
+struct descriptor {
     mqw_stream stream;
-    int in;
-    int out;
-    mqw__watch in_watch;  /**< Off while attached: always ready. */
-    mqw__watch out_watch; /**< Off: in_watch watches both. */
-    bool socket;
-    bool blocked[2]; /**< Whether in and out were found blocking. */
-    bool out_gone;   /**< The sending side was closed. */
-} descriptor;
+    mqw__watch watch; /**< Off while attached: always ready. */
+    out_end *out;     /**< NULL: `watch` watches both. */
+};
+
+/** mqw_stream.bits */
+enum {
+    SOCKET = 1,
+    IN_BLOCKED = 2, /**< It was found blocking. */
+    OUT_BLOCKED = 4,
+    OUT_GONE = 8 /**< The sending side was closed. */
+};
+
+_Static_assert(sizeof(void *) > 8 || sizeof(descriptor) <= 88, "an idle connection stays small");
 
 _Static_assert((int)MQW_READABLE == (int)UV_READABLE && (int)MQW_WRITABLE == (int)UV_WRITABLE,
                "one set of bits");
@@ -43,32 +58,58 @@ static bool is_standard(int fd)
 
 static void on_in(mqw__watch *watch, int what)
 {
-    const descriptor *self = (descriptor *)(void *)((char *)watch - offsetof(descriptor, in_watch));
+    const descriptor *self = (descriptor *)(void *)((char *)watch - offsetof(descriptor, watch));
     mqw__link_ready(self->stream.owner, what);
 }
 
 static void on_out(mqw__watch *watch, int what)
 {
-    const descriptor *self = (descriptor *)(void *)((char *)watch - offsetof(descriptor, out_watch));
-    mqw__link_ready(self->stream.owner, what);
+    mqw__link_ready(((out_end *)watch)->self->stream.owner, what);
+}
+
+static bool is_one(const descriptor *self)
+{
+    return self->watch.fd == self->stream.descriptor;
+}
+
+static int attach_out(descriptor *self)
+{
+    self->out = mqw__uv_new(sizeof *self->out);
+    if (!self->out)
+        return UV_ENOMEM;
+    self->out->self = self;
+    int failed = mqw__watch_begin(&self->out->watch, self->stream.loop, self->stream.descriptor, 0, on_out);
+    if (!failed)
+        return 0;
+    free(self->out);
+    self->out = NULL;
+    return failed;
+}
+
+static void detach_out(descriptor *self)
+{
+    if (self->out)
+        mqw__watch_end(&self->out->watch, self->stream.loop);
+    free(self->out);
+    self->out = NULL;
 }
 
 static int attach(mqw_stream *stream)
 {
     descriptor *self = (descriptor *)stream;
     stream->ready = 0;
-    int failed = mqw__watch_begin(&self->in_watch, stream->loop, self->in, MQW_READABLE, on_in);
+    int failed = mqw__watch_begin(&self->watch, stream->loop, self->watch.fd, MQW_READABLE, on_in);
     if (failed && failed != UV_EPERM)
         return failed;
     if (failed)
         stream->ready = MQW_READABLE;
-    if (self->in == self->out || self->out_gone) {
+    if (is_one(self) || (stream->bits & OUT_GONE)) {
         stream->ready |= failed ? MQW_WRITABLE : 0;
         return 0;
     }
-    failed = mqw__watch_begin(&self->out_watch, stream->loop, self->out, 0, on_out);
+    failed = attach_out(self);
     if (failed && failed != UV_EPERM) {
-        mqw__watch_end(&self->in_watch, stream->loop);
+        mqw__watch_end(&self->watch, stream->loop);
         return failed;
     }
     stream->ready |= failed ? MQW_WRITABLE : 0;
@@ -78,18 +119,18 @@ static int attach(mqw_stream *stream)
 static void detach(mqw_stream *stream)
 {
     descriptor *self = (descriptor *)stream;
-    mqw__watch_end(&self->in_watch, stream->loop);
-    mqw__watch_end(&self->out_watch, stream->loop);
+    mqw__watch_end(&self->watch, stream->loop);
+    detach_out(self);
 }
 
 static void arm(mqw_stream *stream, int what)
 {
     descriptor *self = (descriptor *)stream;
-    int of_in = self->in == self->out ? what : what & MQW_READABLE;
-    if (mqw__watch_is_on(&self->in_watch))
-        mqw__watch_arm(&self->in_watch, stream->loop, of_in);
-    if (mqw__watch_is_on(&self->out_watch))
-        mqw__watch_arm(&self->out_watch, stream->loop, what & MQW_WRITABLE);
+    int of_in = is_one(self) ? what : what & MQW_READABLE;
+    if (mqw__watch_is_on(&self->watch))
+        mqw__watch_arm(&self->watch, stream->loop, of_in);
+    if (self->out)
+        mqw__watch_arm(&self->out->watch, stream->loop, what & MQW_WRITABLE);
 }
 
 // A terminal whose other side is gone fails where a pipe would have ended.
@@ -98,11 +139,11 @@ static int read_some(mqw_stream *stream, uint8_t *room, size_t cap)
     const descriptor *self = (descriptor *)stream;
     ssize_t got = 0;
     do
-        got = read(self->in, room, cap);
+        got = read(self->watch.fd, room, cap);
     while (got < 0 && errno == EINTR);
     if (got >= 0)
         return (int)got;
-    return errno == EIO && isatty(self->in) ? 0 : -errno;
+    return errno == EIO && isatty(self->watch.fd) ? 0 : -errno;
 }
 
 static int views_of(struct iovec *into, const mqw_bytes *views, int count)
@@ -141,14 +182,13 @@ static ssize_t write_quietly(int fd, const struct iovec *views, int count)
 
 static int write_some(mqw_stream *stream, const mqw_bytes *views, int count)
 {
-    const descriptor *self = (descriptor *)stream;
     struct iovec parts[VIEWS];
     count = views_of(parts, views, count);
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
     ssize_t went = 0;
     do
-        went = self->socket ? sendmsg(self->out, &message, MSG_NOSIGNAL)
-                            : write_quietly(self->out, parts, count);
+        went = stream->bits & SOCKET ? sendmsg(stream->descriptor, &message, MSG_NOSIGNAL)
+                                     : write_quietly(stream->descriptor, parts, count);
     while (went < 0 && errno == EINTR);
     return went < 0 ? -errno : (int)went;
 }
@@ -171,22 +211,22 @@ static void let_go(int fd, bool was_blocking)
 static bool shut(mqw_stream *stream)
 {
     descriptor *self = (descriptor *)stream;
-    if (self->socket && self->in == self->out)
-        return shutdown(self->out, SHUT_WR) == 0;
-    if (self->in == self->out || self->out_gone)
+    if ((stream->bits & SOCKET) && is_one(self))
+        return shutdown(stream->descriptor, SHUT_WR) == 0;
+    if (is_one(self) || (stream->bits & OUT_GONE))
         return false;
-    mqw__watch_end(&self->out_watch, stream->loop);
-    self->out_gone = true;
-    let_go(self->out, self->blocked[1]);
-    return !is_standard(self->out);
+    detach_out(self);
+    stream->bits |= OUT_GONE;
+    let_go(stream->descriptor, stream->bits & OUT_BLOCKED);
+    return !is_standard(stream->descriptor);
 }
 
 static void close_both(mqw_stream *stream)
 {
-    descriptor *self = (descriptor *)stream;
-    if (self->out != self->in && !self->out_gone)
-        let_go(self->out, self->blocked[1]);
-    let_go(self->in, self->blocked[0]);
+    const descriptor *self = (descriptor *)stream;
+    if (!is_one(self) && !(stream->bits & OUT_GONE))
+        let_go(stream->descriptor, stream->bits & OUT_BLOCKED);
+    let_go(self->watch.fd, stream->bits & IN_BLOCKED);
 }
 
 static void show_end(char *out, size_t cap, int fd, bool peer)
@@ -202,23 +242,23 @@ static void show_end(char *out, size_t cap, int fd, bool peer)
 static void facts(const mqw_stream *stream, mqw_stream_facts *out)
 {
     const descriptor *self = (const descriptor *)stream;
-    out->descriptor = stream->closed ? -1 : self->in;
-    if (self->socket && !stream->closed) {
-        show_end(out->peer, sizeof out->peer, self->in, true);
-        show_end(out->local, sizeof out->local, self->in, false);
+    int in = self->watch.fd;
+    out->descriptor = stream->closed ? -1 : in;
+    if ((stream->bits & SOCKET) && !stream->closed) {
+        show_end(out->peer, sizeof out->peer, in, true);
+        show_end(out->local, sizeof out->local, in, false);
     }
     if (out->peer[0])
         return;
-    if (self->in == self->out)
-        snprintf(out->peer, sizeof out->peer, "fd:%d", self->in);
+    if (is_one(self))
+        snprintf(out->peer, sizeof out->peer, "fd:%d", in);
     else
-        snprintf(out->peer, sizeof out->peer, "fd:%d,%d", self->in, self->out);
+        snprintf(out->peer, sizeof out->peer, "fd:%d,%d", in, stream->descriptor);
 }
 
 static int release(mqw_stream *stream)
 {
-    const descriptor *self = (descriptor *)stream;
-    return self->in == self->out ? self->in : -1;
+    return is_one((descriptor *)stream) ? stream->descriptor : -1;
 }
 
 static const mqw__stream_kind kind = {.attach = attach,
@@ -231,12 +271,14 @@ static const mqw__stream_kind kind = {.attach = attach,
                                       .facts = facts,
                                       .release = release};
 
-static void make_non_blocking(int fd, bool *was_blocking)
+// Whether it was blocking.
+static bool make_non_blocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
-    *was_blocking = flags >= 0 && !(flags & O_NONBLOCK);
-    if (*was_blocking)
+    bool was_blocking = flags >= 0 && !(flags & O_NONBLOCK);
+    if (was_blocking)
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    return was_blocking;
 }
 
 mqw_stream *mqw__socket_stream(uv_loop_t *uv, int fd)
@@ -246,8 +288,8 @@ mqw_stream *mqw__socket_stream(uv_loop_t *uv, int fd)
         return NULL;
     self->stream.kind = &kind;
     self->stream.uv = uv;
-    self->in = self->out = fd;
-    self->socket = true;
+    self->stream.descriptor = self->watch.fd = fd;
+    self->stream.bits = SOCKET;
     return &self->stream;
 }
 
@@ -261,12 +303,11 @@ int mqw_stream_descriptor(mqw_stream **out, uv_loop_t *loop, int in, int out_fd)
     mqw_stream *stream = mqw__socket_stream(loop, in);
     if (!stream)
         return MQW_E_NO_MEMORY;
-    descriptor *self = (descriptor *)stream;
-    self->out = out_fd;
-    self->socket = S_ISSOCK(what.st_mode);
-    make_non_blocking(in, &self->blocked[0]);
+    stream->descriptor = out_fd;
+    stream->bits = S_ISSOCK(what.st_mode) ? SOCKET : 0;
+    stream->bits |= make_non_blocking(in) ? IN_BLOCKED : 0;
     if (out_fd != in)
-        make_non_blocking(out_fd, &self->blocked[1]);
+        stream->bits |= make_non_blocking(out_fd) ? OUT_BLOCKED : 0;
     *out = stream;
     return 0;
 }
@@ -302,10 +343,8 @@ static int set_keepalive(int fd, unsigned seconds)
 // Its TCP socket; negative: it has none.
 static int tcp_of(const mqw_stream *stream)
 {
-    if (!stream || stream->kind != &kind || stream->closed || !((const descriptor *)stream)->socket)
-        return -1;
-    int fd = ((const descriptor *)stream)->in;
-    return is_tcp(fd) ? fd : -1;
+    bool socket = stream && stream->kind == &kind && !stream->closed && (stream->bits & SOCKET);
+    return socket && is_tcp(stream->descriptor) ? stream->descriptor : -1;
 }
 
 int mqw_stream_nodelay(mqw_stream *stream, bool on)

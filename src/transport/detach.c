@@ -10,8 +10,8 @@
 // What was read and not taken: the rest of what a handler is in the midst of, or what was kept.
 static mqw_bytes left_over(const mqw__link *link)
 {
-    if (link->input)
-        return *link->input;
+    if (link->loop->given == link)
+        return *link->loop->input;
     if (link->stash)
         return (mqw_bytes){link->stash->bytes + link->stash->from, link->stash->to - link->stash->from};
     return (mqw_bytes){NULL, 0};
@@ -37,8 +37,8 @@ int mqw_conn_detach(mqw_conn *conn, mqw_detached *out)
         free(all.input);
         return MQW_E_NO_MEMORY;
     }
-    if (link->input)
-        link->input->len = 0;
+    if (link->loop->given == link)
+        link->loop->input->len = 0;
     mqw__link_leave(link);
     *out = all;
     return 0;
@@ -73,7 +73,7 @@ int mqw_conn_adopt(mqw_conn *conn, uv_loop_t *loop, mqw_detached *detached, cons
 {
     if (!conn || !loop || !detached || !detached->stream || detached->stream->owner || mqw_conn_link(conn))
         return MQW_E_MISUSE;
-    if (detached->stream->kind->one_loop && detached->stream->uv != loop)
+    if (detached->stream->kind->one_loop && mqw__stream_uv(detached->stream) != loop)
         return MQW_E_REFUSED;
     mqw_open_options all = mqw__options(options);
     int result = mqw__handle(conn, handlers, ctx);

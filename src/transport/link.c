@@ -86,6 +86,13 @@ static void release(mqw__link *link)
     mqw__loop_drop(loop);
 }
 
+void mqw__link_dials(mqw__link *link, mqw__connecting *connecting)
+{
+    if (link->dials || connecting)
+        link->connecting = connecting;
+    link->dials = connecting != NULL;
+}
+
 void mqw__link_undo(mqw__link *link)
 {
     mqw_conn_set_link(link->conn, NULL, NULL);
@@ -142,9 +149,9 @@ void mqw__link_kill(mqw__link *link)
     if (link->phase == MQW__DEAD)
         return;
     mqw_conn_shut(link->conn);
-    if (link->connecting)
+    if (link->dials)
         mqw__connect_stop(link->connecting);
-    link->connecting = NULL;
+    mqw__link_dials(link, NULL);
     // A stream of the program's own may be the one that asks; it is closed when it has returned.
     if (link->stream && !link->pumping)
         mqw__stream_end(link->stream);

@@ -28,24 +28,27 @@ struct mqw__link {
     mqw__task task;
     mqw__deadline deadline;
     mqw__loop *loop;
-    mqw_conn *conn;              /**< NULL: detached; the link only waits to be freed. */
-    mqw_stream *stream;          /**< NULL while connecting. */
-    mqw__connecting *connecting; /**< What makes the stream; NULL: nothing. */
-    mqw_server *server;          /**< That has accepted it; NULL: none. */
+    mqw_conn *conn;     /**< NULL: detached; the link only waits to be freed. */
+    mqw_stream *stream; /**< NULL while connecting. */
+    mqw_server *server; /**< That has accepted it; NULL: none. */
     union {
         mqw__link *next; /**< Of that server. */
         char *proxy;     /**< Without a server: host:port of the proxy in between, or what was said of it, in
                             `why`; NULL: none. */
     };
     mqw__link **link; /**< Of that server. */
-    mqw__stash *stash;
-    mqw_bytes *input; /**< What dispatch is working on; NULL: it is not. */
-    const char *why;  /**< What failed, in words; NULL: nothing. */
-    uint64_t until;   /**< When the present phase must be over. */
-    uint32_t close_timeout;
+    union {
+        mqw__stash *stash;
+        mqw__connecting *connecting; /**< With `dials`: what makes the stream. */
+    };
+    const char *why; /**< What failed, in words; NULL: nothing. */
+    uint64_t until;  /**< When the present phase must be over. */
+    union {
+        uint32_t close_timeout;
+        uint32_t died; /**< Turn of the loop in which it did. */
+    };
     uint32_t linger;
-    uint32_t died; /**< Turn of the loop in which it did. */
-    int broken;    /**< Why writing failed; 0: it did not. */
+    int broken; /**< Why writing failed; 0: it did not. */
     uint8_t phase;
     uint8_t last_reads; /**< How often more is read after writing has failed. */
     bool closing : 1;   /**< We shall close as soon as there is a stream. */
@@ -55,6 +58,7 @@ struct mqw__link {
     bool pumping : 1;   /**< Inside a function of the stream. */
     bool parted : 1;    /**< The layers have said goodbye, or have failed. */
     bool deaf : 1;      /**< While closing: the layers understand no more of what arrives. */
+    bool dials : 1;     /**< The stream is being made. */
     bool announced : 1; /**< `connected` was heard earlier, on another loop. */
 };
 
@@ -65,6 +69,8 @@ mqw__link *mqw__link_new(mqw_conn *conn, mqw__loop *loop, const mqw_open_options
 mqw__link *mqw__link_on(mqw_conn *conn, uv_loop_t *uv, const mqw_open_options *options);
 /** Gives it its stream, which it owns then. 0, or an error (the stream is still the caller's). */
 int mqw__link_attach(mqw__link *link, mqw_stream *stream);
+/** Something makes the stream; NULL: no more. */
+void mqw__link_dials(mqw__link *link, mqw__connecting *connecting);
 /** Undoes mqw__link_new before anything else has happened. */
 void mqw__link_undo(mqw__link *link);
 /** The stream could not be made, or has failed: `error` as from libuv, or `why` in words. The error handler

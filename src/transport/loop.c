@@ -95,7 +95,7 @@ static void on_timer(uv_timer_t *timer)
 void mqw__loop_deadline(mqw__loop *loop, mqw__deadline *entry, uint64_t at)
 {
     mqw__wheel_set(&loop->wheel, entry, at);
-    if (entry->link && entry->filed < loop->timer_at)
+    if (entry->link && mqw__wheel_filed(&loop->wheel, entry) < loop->timer_at)
         set_timer(loop);
 }
 

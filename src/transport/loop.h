@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "mqwire/packet.h"
 #include "wheel.h"
 
 #if defined __linux__ && !defined MQW_NO_EPOLL
@@ -34,11 +35,13 @@ typedef struct mqw__loop {
     mqw__wheel wheel;
     mqw__task *first; /**< NULL: nothing has work. */
     mqw__task *last;
-    struct mqw_tls *tls;   /**< Of clients that bring none; NULL: nobody has needed it. */
-    uint8_t *buffer;       /**< MQW__BUFFER bytes, free to use within a callback. */
-    uint32_t uses;         /**< What keeps the loop running. */
-    uint32_t turn;         /**< Counts turns of the loop. */
-    uint32_t ready;        /**< Descriptors found readable in this turn … */
+    struct mqw_tls *tls; /**< Of clients that bring none; NULL: nobody has needed it. */
+    mqw_bytes *input;    /**< What a connection is being given, of which it may leave some; NULL: nothing. */
+    const void *given;   /**< Its link. */
+    uint8_t *buffer;     /**< MQW__BUFFER bytes, free to use within a callback. */
+    uint32_t uses;       /**< What keeps the loop running. */
+    uint32_t turn;       /**< Counts turns of the loop. */
+    uint32_t ready;      /**< Descriptors found readable in this turn … */
     uint32_t ready_before; /**< … and in the one before. */
     size_t took;           /**< Bytes that were read in this turn … */
     size_t gave;           /**< … and written. */

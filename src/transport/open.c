@@ -46,7 +46,7 @@ static mqw__link *link_of(const mqw_conn *conn)
 
 static int pipe_to(mqw_conn *conn, mqw_stream *stream, const mqw_open_options *options)
 {
-    mqw__link *link = mqw__link_on(conn, stream->uv, options);
+    mqw__link *link = mqw__link_on(conn, mqw__stream_uv(stream), options);
     if (!link)
         return MQW_E_NO_MEMORY;
     int failed = mqw__link_attach(link, stream);

@@ -44,13 +44,20 @@ static bool goes_on(const mqw__link *link)
     return link->phase == MQW__OPEN && !mqw_conn_paused(link->conn);
 }
 
+// Who detaches the connection in a handler takes what is left of it.
+static void give(const mqw__link *link, mqw_bytes *input)
+{
+    link->loop->input = input;
+    link->loop->given = input ? link : NULL;
+}
+
 // Calls the handlers with what they say. What is left of the bytes then is returned.
 static mqw_bytes dispatch(mqw__link *link, mqw_bytes bytes)
 {
     mqw_bytes left = bytes;
-    link->input = &left;
+    give(link, &left);
     int result = mqw_conn_dispatch(link->conn, &left, NULL, NULL);
-    link->input = NULL;
+    give(link, NULL);
     if (result < 0 || link->phase != MQW__OPEN)
         left.len = 0;
     return left;
@@ -122,9 +129,9 @@ static void pull(mqw__link *link)
     mqw_bytes piece = {NULL, 0};
     int result = 0;
     while ((result = mqw__layers_next(layers, &piece)) > 0) {
-        link->input = &piece;
+        give(link, &piece);
         mqw__link_begin(link);
-        link->input = NULL;
+        give(link, NULL);
         if (link->phase != MQW__OPEN || !deliver(link, piece))
             break;
     }

@@ -10,12 +10,12 @@
 
 int mqw__stream_attach(mqw_stream *stream, mqw__loop *loop, mqw__task *owner)
 {
-    stream->uv = loop->uv;
+    uv_loop_t *before = stream->uv;
     stream->loop = loop;
     stream->armed = 0;
     int failed = stream->kind->attach ? stream->kind->attach(stream) : 0;
     if (failed) {
-        stream->loop = NULL;
+        stream->uv = before;
         return failed;
     }
     stream->owner = owner;
@@ -29,7 +29,7 @@ void mqw__stream_detach(mqw_stream *stream)
     if (stream->kind->detach)
         stream->kind->detach(stream);
     stream->owner = NULL;
-    stream->loop = NULL;
+    stream->uv = stream->loop->uv;
     stream->armed = 0;
 }
 

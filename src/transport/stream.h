@@ -41,8 +41,10 @@ typedef struct mqw__proxied {
 
 struct mqw_stream {
     const mqw__stream_kind *kind;
-    uv_loop_t *uv;
-    mqw__loop *loop;       /**< While attached. */
+    union {
+        uv_loop_t *uv;
+        mqw__loop *loop; /**< While attached. */
+    };
     mqw__task *owner;      /**< To list when the stream becomes ready; NULL: nobody listens. */
     mqw__layers *layers;   /**< NULL: none. */
     mqw__proxied *proxied; /**< NULL: nothing is in between. */
@@ -51,7 +53,14 @@ struct mqw_stream {
     uint8_t ready; /**< Told, not watched: what may be tried. */
     uint8_t armed; /**< What is wanted. */
     bool closed;
+    uint8_t bits;   /**< The kind's own … */
+    int descriptor; /**< … and this, too. */
 };
+
+static inline uv_loop_t *mqw__stream_uv(const mqw_stream *stream)
+{
+    return stream->owner ? stream->loop->uv : stream->uv;
+}
 
 /** Attaches to a loop. `owner` is listed, or mqw__link_ready called, when what was armed is ready. 0 or an
  * error. */

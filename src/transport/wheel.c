@@ -7,7 +7,7 @@
 
 enum { BITS = 6 };
 
-// What the wheel covers, two years, less the present slot of the highest level.
+// What the wheel covers, twelve days, less the present slot of the highest level.
 #define FARTHEST \
     ((UINT64_C(1) << (BITS * MQW__WHEEL_LEVELS)) - (UINT64_C(1) << (BITS * (MQW__WHEEL_LEVELS - 1))))
 
@@ -44,7 +44,7 @@ static void file(mqw__wheel *wheel, mqw__deadline *entry)
         at = wheel->now + FARTHEST;
     unsigned level = level_of(wheel->now, at);
     unsigned number = (unsigned)(at >> (BITS * level)) & (MQW__WHEEL_SLOTS - 1);
-    entry->filed = at;
+    entry->filed = (uint32_t)at;
     entry->slot = level * MQW__WHEEL_SLOTS + number;
     put(&wheel->slots[entry->slot], entry);
     wheel->used[level] |= UINT64_C(1) << number;
@@ -62,7 +62,7 @@ void mqw__wheel_clear(mqw__wheel *wheel, mqw__deadline *entry)
 void mqw__wheel_set(mqw__wheel *wheel, mqw__deadline *entry, uint64_t at)
 {
     entry->at = at;
-    if (entry->link ? at >= entry->filed : at == UINT64_MAX)
+    if (entry->link ? at >= mqw__wheel_filed(wheel, entry) : at == UINT64_MAX)
         return;
     mqw__wheel_clear(wheel, entry);
     file(wheel, entry);

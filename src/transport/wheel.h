@@ -5,16 +5,16 @@
 
 #include <stdint.h>
 
-enum { MQW__WHEEL_LEVELS = 6, MQW__WHEEL_SLOTS = 64 };
+enum { MQW__WHEEL_LEVELS = 5, MQW__WHEEL_SLOTS = 64 };
 
 /** A deadline inside what owns it. All zeros: not set. */
 typedef struct mqw__deadline {
     struct mqw__deadline *next;
     struct mqw__deadline **link; /**< What points at this one; NULL: in no slot. */
     uint64_t at;                 /**< When it is wanted. */
-    uint64_t filed;              /**< When its slot comes up: never later than `at`. */
     void (*fire)(struct mqw__deadline
                      *entry); /**< Called once per set, at `at` or later; it may set, clear and free. */
+    uint32_t filed;           /**< Low half of when its slot comes up: never later than `at`. */
     uint32_t slot;            /**< level * SLOTS + number in the level */
 } mqw__deadline;
 
@@ -26,6 +26,11 @@ typedef struct mqw__wheel {
 
 /** Sets or moves a deadline; UINT64_MAX: none. Moving it later costs nothing until its old slot comes up. */
 void mqw__wheel_set(mqw__wheel *wheel, mqw__deadline *entry, uint64_t at);
+/** When the slot of one that is set comes up. */
+static inline uint64_t mqw__wheel_filed(const mqw__wheel *wheel, const mqw__deadline *entry)
+{
+    return wheel->now + (uint32_t)(entry->filed - (uint32_t)wheel->now);
+}
 /** Takes a deadline out; needed before its memory goes. */
 void mqw__wheel_clear(mqw__wheel *wheel, mqw__deadline *entry);
 /** When mqw__wheel_advance wants to be called (at the latest); UINT64_MAX: nothing is set. */
