@@ -68,7 +68,7 @@ static void hit(search *s, const mqw__node *node)
     mqw__tree *tree = s->tree;
     if (node->crowd.count == 0 && !node->groups)
         return;
-    if (!mqw__tree_room(tree, &tree->hits, &tree->hit_cap, s->hits + 1, sizeof *tree->hits)) {
+    if (!mqw__tree_room(tree, &tree->hits, &tree->hit_cap, s->hits + 1, sizeof(mqw__node *))) {
         s->failed = true;
         return;
     }
@@ -127,7 +127,7 @@ static void give_plain(search *s, mqw__matches *out)
         return;
     }
     size_t count = 0;
-    s->failed |= !mqw__tree_room(tree, &tree->found, &tree->found_cap, s->plain, sizeof *tree->found);
+    s->failed |= !mqw__tree_room(tree, &tree->found, &tree->found_cap, s->plain, sizeof(mqw__subscription *));
     for (size_t i = 0; i < s->hits; i++) {
         const mqw__crowd *crowd = &tree->hits[i]->crowd;
         for (uint32_t k = 0; k < crowd->count && count < tree->found_cap; k++)
@@ -142,8 +142,8 @@ static void give_groups(search *s, mqw__matches *out)
     mqw__tree *tree = s->tree;
     size_t count = 0;
     if (s->groups > 0)
-        s->failed |= !mqw__tree_room(tree, &tree->found_groups, &tree->group_cap, s->groups,
-                                     sizeof *tree->found_groups);
+        s->failed |=
+            !mqw__tree_room(tree, &tree->found_groups, &tree->group_cap, s->groups, sizeof(mqw__group *));
     for (size_t i = 0; i < s->hits && s->groups > 0; i++)
         for (mqw__group *group = tree->hits[i]->groups; group && count < tree->group_cap; group = group->next)
             tree->found_groups[count++] = group;

@@ -136,9 +136,11 @@ static void tell_counters(mqw__status *status, const uint64_t *values)
 static double fade(double keeps, uint64_t seconds)
 {
     double left = 1;
-    for (; seconds > 0; seconds /= 2, keeps *= keeps)
-        if (seconds & 1)
-            left *= keeps;
+    while (seconds > 0) {
+        left *= seconds & 1 ? keeps : 1;
+        keeps *= keeps;
+        seconds /= 2;
+    }
     return left;
 }
 

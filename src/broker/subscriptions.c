@@ -346,11 +346,9 @@ void mqw__tree_remove(mqw__tree *tree, mqw__subscription *subscription)
     leave(tree, node, group);
 }
 
-// Puts a text before what is in the room already, and what joins them.
-static char *put_before(char *at, mqw_text text, const char *joint)
+// Puts a text before what is in the room already.
+static char *put_before(char *at, mqw_text text)
 {
-    size_t len = strlen(joint);
-    memcpy(at -= len, joint, len);
     if (text.len > 0)
         memcpy(at -= text.len, text.data, text.len);
     return at;
@@ -358,14 +356,15 @@ static char *put_before(char *at, mqw_text text, const char *joint)
 
 mqw_text mqw__tree_filter(const mqw__subscription *subscription, char *room)
 {
-    char *end = room + 65536, *at = end;
+    const mqw_text slash = MQW_TEXT("/");
     const mqw__group *group = subscription->group;
-    for (const mqw__node *node = subscription->node; node->parent; node = node->parent)
-        at = put_before(at, (mqw_text){mqw__node_text(node), node->len},
-                        node == subscription->node ? "" : "/");
+    const mqw__node *node = subscription->node;
+    char *end = room + 65536, *at = put_before(end, (mqw_text){mqw__node_text(node), node->len});
+    while ((node = node->parent)->parent)
+        at = put_before(put_before(at, slash), (mqw_text){mqw__node_text(node), node->len});
     if (group) {
-        at = put_before(at, (mqw_text){(const char *)(group + 1), group->entry.len}, "/");
-        at = put_before(at, (mqw_text){"$share", 6}, "/");
+        at = put_before(put_before(at, slash), mqw__group_name(group));
+        at = put_before(at, (mqw_text)MQW_TEXT("$share/"));
     }
     return (mqw_text){at, (size_t)(end - at)};
 }
@@ -419,9 +418,9 @@ void mqw__tree_free(mqw__tree *tree)
     mqw__table_free(&tree->nodes);
     mqw__table_free(&tree->named);
     (void)mqw__tree_resize(tree, tree->steps, tree->step_cap * sizeof *tree->steps, 0);
-    (void)mqw__tree_resize(tree, tree->hits, tree->hit_cap * sizeof *tree->hits, 0);
-    (void)mqw__tree_resize(tree, tree->found, tree->found_cap * sizeof *tree->found, 0);
-    (void)mqw__tree_resize(tree, tree->found_groups, tree->group_cap * sizeof *tree->found_groups, 0);
+    (void)mqw__tree_resize(tree, tree->hits, tree->hit_cap * sizeof(mqw__node *), 0);
+    (void)mqw__tree_resize(tree, tree->found, tree->found_cap * sizeof(mqw__subscription *), 0);
+    (void)mqw__tree_resize(tree, tree->found_groups, tree->group_cap * sizeof(mqw__group *), 0);
     mqw_allocator allocator = tree->allocator;
     *tree->memory -= sizeof *tree;
     mqw__free(&allocator, tree, sizeof *tree);

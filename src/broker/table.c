@@ -76,7 +76,8 @@ static uint64_t scatter(uint64_t seed)
 
 void mqw__table_init(mqw__table *table, const mqw_allocator *allocator, uint64_t *memory, uint64_t seed)
 {
-    *table = (mqw__table){.allocator = allocator, .memory = memory};
+    *table = (mqw__table){.allocator = allocator};
+    table->memory = memory;
     table->seed[0] = scatter(seed);
     table->seed[1] = scatter(table->seed[0]);
 }

@@ -39,7 +39,7 @@ struct mqw__tree {
     mqw__node root;
     mqw__node exact; /**< The parent of filters without wildcards. */
     uint64_t count, groups;
-    uint32_t number; /**< Of the group made last. */
+    uint32_t number;  /**< Of the group made last. */
     mqw__step *steps; /**< Room for a match: enough for the deepest filter. */
     const mqw__node **hits;
     mqw__subscription **found; /**< What matches, when it is of several nodes. */
@@ -71,6 +71,11 @@ void mqw__crowd_free(mqw__tree *tree, mqw__crowd *crowd);
 static inline char *mqw__node_text(const mqw__node *node)
 {
     return (char *)(node + 1);
+}
+
+static inline mqw_text mqw__group_name(const mqw__group *group)
+{
+    return (mqw_text){(const char *)(group + 1), group->entry.len};
 }
 
 static inline mqw_text mqw__level_at(mqw_text text, size_t at)
