@@ -90,6 +90,7 @@ static inline void model_left(model *m, unsigned who, bool goodbye, uint32_t exp
     if (!a->connected)
         return;
     a->expiry = expiry;
+    note(m->on, "guest %u has left a session for %u s", who, expiry);
     will_left(m, who, goodbye);
     a->connected = false;
     a->ends_from = later_by(now, expiry);
@@ -145,7 +146,7 @@ static inline void model_connected(model *m, const arrival *as, bool present)
         new_life(m, as);
     if (present && !a->exists)
         a->exists = a->maybe = true;
-    a->ghost = false;
+    a->ghost = a->clean = false;
     a->connected = true;
     a->connection = as->connection;
     a->version = as->version;
@@ -164,6 +165,14 @@ static inline void model_welcomed(model *m, unsigned who, unsigned life)
 
 // ---- subscriptions ----
 
+/* What another subscription was still to be given: it need not come, or with other flags. */
+static inline void kept_no_more(model *m, unsigned who)
+{
+    for (copy *c = m->copies; c < m->copies + m->copy_count; c++)
+        if (c->kind == KEPT && c->who == who && !c->arrived)
+            c->must = false;
+}
+
 /** The broker has made a subscription: retained messages follow as its handling says. */
 static inline void model_subscribed(model *m, unsigned who, unsigned filter, const mqw_filter *item,
                                     bool identified)
@@ -177,6 +186,7 @@ static inline void model_subscribed(model *m, unsigned who, unsigned filter, con
                         .identified = identified,
                         .qos = item->qos};
     note(m->on, "subscribed: guest %u to %s, QoS %u", who, filters[filter], item->qos);
+    kept_no_more(m, who);
     if (is_shared(filter) || item->retain_handling == 2 ||
         (item->retain_handling == 1 && known && !in_doubt && !a->maybe))
         return;

@@ -72,6 +72,7 @@ typedef struct guest {
     unsigned parcel_count;
     uint16_t last_id;
     uint16_t inbox[IDS];  /**< Number + 1 of the QoS 2 message of this identifier that was not released. */
+    bool denied[IDS];     /**< … which it has refused: then the identifier may be free. */
     uint16_t flying[IDS]; /**< … of what was sent to it and it has not acknowledged. */
     answer answers[ANSWERS];
     unsigned answered, owed;
@@ -319,7 +320,7 @@ static inline bool is_repeated(guest *g, const mqw_publish *p)
     if (flying && !p->dup)
         wrong(g->on, "guest %u gets packet identifier %u, which is in use (MQTT-2.2.1-4)", g->who,
               p->packet_id);
-    bool had = p->qos == 2 && g->inbox[p->packet_id];
+    bool had = p->qos == 2 && g->inbox[p->packet_id] && (p->dup || !g->denied[p->packet_id]);
     if (had && g->inbox[p->packet_id] != now)
         wrong(g->on, "packet identifier %u is another message before PUBREL", p->packet_id);
     return had;
@@ -332,8 +333,10 @@ static inline void guest_gets(guest *g, const cable *c, const mqw_publish *publi
     bool had = p.qos && is_repeated(g, &p);
     if (p.qos) {
         g->flying[p.packet_id % IDS] = (uint16_t)(number_of(p.payload) + 1);
-        if (p.qos == 2 && !had && !reason)
+        if (p.qos == 2 && !had) {
             g->inbox[p.packet_id % IDS] = (uint16_t)(number_of(p.payload) + 1);
+            g->denied[p.packet_id % IDS] = reason != 0;
+        }
         owe(g, p.qos == 1 ? MQW_PUBACK : MQW_PUBREC, p.packet_id, had ? 0 : reason);
     }
     if (!had && !mutate(g, c, &p))

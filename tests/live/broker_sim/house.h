@@ -179,7 +179,10 @@ static inline int decide(house *h, mqw_peer *peer, uint8_t no)
 
 static inline int on_connect(mqw_broker *broker, mqw_peer *peer, const mqw_connect *connect, void *ctx)
 {
-    (void)broker, (void)connect;
+    const house *h = ctx;
+    (void)broker;
+    if (!h->dead)
+        h->in->book.accounts[cable_of(peer)->who].clean = connect->clean_start;
     return decide(ctx, peer, 0x87);
 }
 
@@ -237,7 +240,7 @@ static inline void on_disconnected(mqw_broker *broker, mqw_peer *peer, uint8_t r
     if (reason == 0 && !said)
         wrong(&s->on, "guest %u has not said goodbye", c->who);
     model_left(&s->book, c->who, reason == 0, said ? c->farewell_expiry : c->as.expiry);
-    if (s->book.accounts[c->who].doomed)
+    if (s->book.accounts[c->who].doomed || strstr(words, "queue"))
         model_ended(&s->book, c->who);
 }
 

@@ -54,19 +54,23 @@ static inline bool could_be(const model *m, const copy *c, const receipt *r, uin
 {
     const mqw_publish *p = r->publish;
     uint32_t expected = r->version == MQW_5_0 ? c->ids : 0;
+    if (c->kind == KEPT && !c->must) // handed out little by little, as the subscription is by then
+        return c->who == r->who && c->life == r->life && c->qos >= p->qos && p->retain;
     return c->who == r->who && c->life == r->life && c->qos == p->qos && c->retain == p->retain &&
            expected == ids && may_take(m, c);
 }
 
-/* How well it fits: a copy that has not come and has to, best. */
+/* How well it fits: a copy that has not come and has to, best; with DUP one that an earlier connection had.
+ */
 static inline int merit(const copy *c, const receipt *r)
 {
-    bool before = c->arrived > 0;
+    bool before = c->arrived > 0, older = c->since != r->connection;
     if (r->publish->dup && before && c->qos == 1 && c->last != r->connection)
-        return 5;
+        return 30;
     if (!before)
-        return c->must ? 4 : 3;
-    return c->again || c->qos == 1 ? 2 : 1;
+        return (c->must ? 12 : 8) + 4 * (c->kind == LIVE) + 2 * (c->qos == r->publish->qos) +
+               (r->publish->dup == older);
+    return c->again && c->here <= c->again ? 6 : c->qos == 1 && c->last != r->connection ? 4 : 2;
 }
 
 static inline copy *find_copy(model *m, unsigned number, const receipt *r, unsigned *choices)
@@ -85,36 +89,63 @@ static inline copy *find_copy(model *m, unsigned number, const receipt *r, unsig
     return best;
 }
 
+/* A shared message of QoS 1 whose member is gone may go to one that was not yet there when it came. */
+static inline bool is_passed_on(const model *m, unsigned number, const receipt *r)
+{
+    bool gone = false;
+    const account *a = &m->accounts[r->who];
+    each_copy(m, number, c) gone |= c->kind == SHARED && c->life != m->accounts[c->who].life;
+    each_copy(m, number, c) gone |= c->kind == SHARED && !m->accounts[c->who].exists;
+    for (unsigned f = FIRST_SHARED; f <= LAST_SHARED && gone && r->publish->qos < 2; f++)
+        if (a->of[f].there && model_matches(f, m->messages[number].topic))
+            return true;
+    return false;
+}
+
+static inline void list_copies(const model *m, unsigned number, unsigned who, char *text, size_t cap)
+{
+    static const char *const names[] = {"live", "shared", "retained"};
+    size_t len = 0;
+    *text = '\0';
+    each_copy(m, number, c) if (c->who == who && len + 80 < cap) len +=
+        (size_t)snprintf(text + len, cap - len, " [%s, QoS %u, retain %d, ids %x, life %u, came %u]",
+                         names[c->kind], c->qos, c->retain, c->ids, c->life, c->arrived);
+}
+
+static inline void tell_copies(const model *m, unsigned number, unsigned who)
+{
+    char text[600];
+    list_copies(m, number, who, text, sizeof text);
+    note(m->on, "copies of message %u for guest %u:%s", number, who, text);
+}
+
 static inline void tell_expected(model *m, unsigned number, const receipt *r)
 {
-    char text[300] = "";
-    size_t len = 0;
-    each_copy(m, number, c) if (c->who == r->who && len < sizeof text - 60) len +=
-        (size_t)snprintf(text + len, sizeof text - len, " [%s QoS %u retain %d ids %x life %u%s]",
-                         c->kind == LIVE     ? "live"
-                         : c->kind == SHARED ? "shared"
-                                             : "retained",
-                         c->qos, c->retain, c->ids, c->life, c->arrived ? ", had" : "");
-    wrong(m->on, "guest %u should not get message %u so: QoS %u retain %d ids %x life %u; expected%s", r->who,
-          number, r->publish->qos, r->publish->retain, identifiers_of(r->publish), r->life,
-          len ? text : " none");
+    char text[300];
+    list_copies(m, number, r->who, text, sizeof text);
+    wrong(m->on, "guest %u should not get message %u so: QoS %u, retain %d, ids %x, life %u; expected%s",
+          r->who, number, r->publish->qos, r->publish->retain, identifiers_of(r->publish), r->life,
+          *text ? text : " none");
 }
 
 // ---- whether it may come so ----
 
 static inline void judge_repeat(model *m, unsigned number, copy *c, const receipt *r)
 {
+    if (m->on->trace)
+        tell_copies(m, number, r->who);
+    if (c->kind == SHARED && is_passed_on(m, number, r))
+        return;
     const mqw_publish *p = r->publish;
-    if (c->last == r->connection && !c->again)
+    if (c->last == r->connection && c->here > c->again)
         wrong(m->on, "guest %u gets message %u of QoS %u twice on one connection (MQTT-4.4.0-1)", r->who,
               number, p->qos);
-    else if (p->qos != 1 && !c->again)
+    else if (p->qos != 1 && c->arrived > c->again)
         wrong(m->on, "guest %u gets message %u of QoS %u twice", r->who, number, p->qos);
     else if (c->delivered && !c->again)
         wrong(m->on, "guest %u gets message %u again, which it has acknowledged", r->who, number);
     else if (!p->dup && !c->again && !m->crashes)
         wrong(m->on, "message %u comes again without DUP (MQTT-3.3.1-1)", number);
-    c->again = false;
 }
 
 static inline void judge_first(model *m, unsigned number, const copy *c, const receipt *r, bool alone)
@@ -123,7 +154,7 @@ static inline void judge_first(model *m, unsigned number, const copy *c, const r
     int *last = &m->last[r->who][msg->from][msg->topic][c->qos][msg->qos > 0];
     if (r->publish->dup && c->since == r->connection && !m->crashes)
         wrong(m->on, "message %u has DUP when it comes first (MQTT-3.3.1-3)", number);
-    if (c->kind != LIVE || !alone || msg->will)
+    if (c->kind != LIVE || !alone || msg->will || msg->taken > 1)
         return;
     if ((int)number < *last)
         wrong(m->on, "guest %u gets message %u behind %d (MQTT-4.6.0-6)", r->who, number, *last);
@@ -199,6 +230,8 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
     copy *c = find_copy(m, (unsigned)number, r, &choices);
     m->arrived++;
     judge_content(m, (unsigned)number, r, was);
+    if (!c && is_passed_on(m, (unsigned)number, r))
+        return;
     if (!c) {
         if (!m->accounts[r->who].maybe || m->accounts[r->who].life != r->life)
             tell_expected(m, (unsigned)number, r);
@@ -211,6 +244,7 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
     else
         judge_first(m, (unsigned)number, c, r, choices == 1);
     c->arrived++;
+    c->here = c->last == r->connection ? (uint8_t)(c->here + 1) : 1;
     c->last = r->connection;
 }
 
@@ -225,12 +259,22 @@ static inline bool copy_is_due(const model *m, const copy *c, const message *msg
            (c->kind == LIVE && c->qos > 0 ? true : !cut);
 }
 
+/* Whether a copy of another kind looks the same, so that nobody knows which of them has come. */
+static inline bool is_ambiguous(const model *m, unsigned number, const copy *shared)
+{
+    each_copy(m, number, c) if (c != shared && c->who == shared->who && c->life == shared->life &&
+                                c->qos == shared->qos && c->retain == shared->retain &&
+                                (c->ids == shared->ids || m->accounts[c->who].version < MQW_5_0)) return true;
+    return false;
+}
+
 static inline void check_party(model *m, unsigned number, int which)
 {
     const party *group = &m->parties[which];
     bool whole = group->must && group->taker == NOBODY;
     each_copy(m, number, c) if (c->party == which) whole &=
-        m->accounts[c->who].exists && m->accounts[c->who].life == c->life && !m->accounts[c->who].maybe;
+        m->accounts[c->who].exists && m->accounts[c->who].life == c->life && !m->accounts[c->who].maybe &&
+        !is_ambiguous(m, number, c);
     if (whole)
         wrong(m->on, "message %u came to no member of a group", number);
 }

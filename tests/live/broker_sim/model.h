@@ -46,6 +46,7 @@ typedef struct message {
     bool refused;       /**< … or otherwise. */
     bool denied;        /**< A hook has said no: it is not taken, whatever its publisher hears. */
     unsigned witnessed; /**< By the subscription of the program. */
+    uint8_t early;      /**< Guests for whom it was dropped while it was being taken, as bits. */
 } message;
 
 typedef struct subscription {
@@ -61,6 +62,7 @@ typedef struct account {
     bool sure;          /**< Its client has heard CONNACK. */
     bool connected;
     bool doomed;         /**< Its queue is full, and it is to end for that. */
+    bool clean;          /**< It asks for a clean start: its session ends when it is let in. */
     bool ghost;          /**< A crash may have brought back what was over. */
     unsigned life;       /**< Which session of this guest. */
     unsigned connection; /**< Which connection of the run. */
@@ -88,7 +90,9 @@ typedef enum kind { LIVE, SHARED, KEPT } kind;
 typedef struct copy {
     int next; /**< Of the same message; -1: the last. */
     uint8_t kind, who, qos;
-    bool retain, must, dropped, delivered, again;
+    bool retain, must, dropped, delivered;
+    uint8_t again; /**< It was taken so often more, and may come so often more. */
+    uint8_t here;  /**< Arrivals on the last connection. */
     unsigned life;
     unsigned since;   /**< The connection when it was made; 0: none. */
     unsigned last;    /**< The connection on which it arrived last. */
@@ -207,19 +211,19 @@ static inline copy *copy_at(const model *m, int at)
 #define each_copy(m, number, c) \
     for (copy *c = copy_at(m, (m)->first[number]); (c); (c) = copy_at(m, (c)->next))
 
-/* The same message taken anew after a crash: whether somebody has his copy already. */
-static inline bool copy_again(model *m, unsigned number, kind what, unsigned who, uint8_t qos)
+/* The same message taken anew, as QoS 1 or a crash has it: whether somebody has his copy already. */
+static inline bool copy_again(model *m, unsigned number, const copy *like)
 {
-    bool had = false;
     each_copy(m, number, c)
     {
-        if (c->kind != what || c->who != who || c->life != m->accounts[who].life || what != LIVE)
+        if (c->kind != LIVE || c->who != like->who || c->life != like->life || c->qos != like->qos ||
+            c->retain != like->retain || c->ids != like->ids)
             continue;
-        had = true;
-        c->again |= c->arrived > 0 && c->qos < 2;
-        c->must = c->qos > 0 && c->qos == qos;
+        c->again = (uint8_t)(c->again + (c->qos < 2));
+        c->must = c->must || like->must;
+        return true;
     }
-    return had;
+    return false;
 }
 
 static inline void give_live(model *m, unsigned number, unsigned who)
@@ -239,13 +243,22 @@ static inline void give_live(model *m, unsigned number, unsigned who)
         retain |= s->as_published && msg->retain;
         ids |= s->identified ? 1u << f : 0;
     }
-    if (!any || copy_again(m, number, LIVE, who, qos))
+    if (!any)
+        return;
+    copy like = {.kind = LIVE,
+                 .who = (uint8_t)who,
+                 .life = a->life,
+                 .qos = qos,
+                 .retain = retain,
+                 .ids = ids,
+                 .must = sure && !a->maybe && (qos > 0 || a->connected)};
+    if (copy_again(m, number, &like))
         return;
     copy *c = copy_new(m, number, LIVE, who);
     c->qos = qos;
     c->retain = retain;
     c->ids = ids;
-    c->must = sure && !a->maybe && (qos > 0 || a->connected);
+    c->must = like.must;
 }
 
 static inline void give_shared(model *m, unsigned number, unsigned filter)
@@ -281,6 +294,18 @@ static inline void give_kept(model *m, unsigned number, unsigned who, unsigned f
     c->must = must;
 }
 
+static inline void copies_dropped(model *m, unsigned number, unsigned who)
+{
+    each_copy(m, number, c)
+    {
+        if (c->who != who)
+            continue;
+        c->dropped = true;
+        if (c->party >= 0)
+            m->parties[c->party].must = false;
+    }
+}
+
 // ---- messages ----
 
 /* Retained messages are handed out little by little: one that changes meanwhile comes as it is then. */
@@ -310,7 +335,7 @@ static inline void will_taken(model *m, unsigned number)
     world *on = m->on;
     if (w->number < 0 || !w->waits || w->over)
         wrong(on, "will %u is published without cause (MQTT-3.1.2-10)", number);
-    else if (on->now < w->from)
+    else if (on->now < w->from && !m->accounts[w->who].clean)
         wrong(on, "will %u is published %llu ms too early", number, (unsigned long long)(w->from - on->now));
     else if (m->messages[number].taken && !m->crashes)
         wrong(on, "will %u is published twice", number);
@@ -337,6 +362,10 @@ static inline void model_taken(model *m, unsigned number)
             give_shared(m, number, f);
     if (msg->retain)
         retained_changes(m, msg->topic, (int)number);
+    for (unsigned who = 0; who < GUESTS; who++)
+        if (msg->early & 1u << who)
+            copies_dropped(m, number, who);
+    msg->early = 0;
     msg->taken++;
     msg->crash = m->crashes;
 }
@@ -360,25 +389,26 @@ static inline void model_answered(model *m, unsigned number, uint8_t reason)
     msg->acked = true;
 }
 
-/** The broker says that a message will not reach somebody. */
+/** The broker says that a message will not reach somebody: perhaps before it says that it has taken it. */
 static inline void model_dropped(model *m, unsigned number, unsigned who)
 {
     m->dropped++;
-    each_copy(m, number, c)
-    {
-        if (c->who != who)
-            continue;
-        c->dropped = true;
-        if (c->party >= 0)
-            m->parties[c->party].must = false;
-    }
+    copies_dropped(m, number, who);
+    m->messages[number].early |= (uint8_t)(1u << who);
 }
 
-/** The broker says that it was delivered. */
+/** The broker says that it was delivered: acknowledged. Which of several copies is not said. */
 static inline void model_delivered(model *m, unsigned number, unsigned who)
 {
-    each_copy(m, number, c) if (c->who == who && c->arrived && c->life == m->accounts[who].life)
-        c->delivered = true;
+    copy *one = NULL;
+    unsigned count = 0;
+    each_copy(m, number, c)
+    {
+        count += c->who == who;
+        one = c->who == who ? c : one;
+    }
+    if (count == 1 && one->arrived && one->life == m->accounts[who].life && !one->again)
+        one->delivered = true;
 }
 
 #endif
