@@ -4,6 +4,8 @@
 
 #include "affairs.h"
 
+enum { ANSWERS = 64 << 10 }; // bytes of them that may wait behind messages
+
 // --- what it holds ---
 
 char *mqw__copy_text(mqw_broker *broker, mqw_text text)
@@ -111,15 +113,23 @@ static int say(mqw_conn *conn, int type, const void *body)
     case MQW_PUBREC: return mqw_conn_pubrec(conn, body);
     case MQW_PUBCOMP: return mqw_conn_pubcomp(conn, body);
     case MQW_SUBACK: return mqw_conn_suback(conn, body);
-    default: return mqw_conn_unsuback(conn, body);
+    case MQW_UNSUBACK: return mqw_conn_unsuback(conn, body);
+    default: return mqw_conn_pingresp(conn);
     }
+}
+
+// It asks, and does not read: its messages have their bound (outgoing.c), and one of them may be large.
+static bool does_not_read(const mqw_peer *peer)
+{
+    uint64_t most = mqw__session_limits(peer->session)->max_output;
+    return mqw_conn_waiting(peer->conn) > most + peer->broker->options.limits.max_packet_size + ANSWERS;
 }
 
 int mqw__peer_send(mqw_peer *peer, int type, const void *body)
 {
     if (!mqw__peer_is_in(peer))
         return MQW_E_CLOSED;
-    int result = say(peer->conn, type, body);
+    int result = does_not_read(peer) ? MQW_E_BUSY : say(peer->conn, type, body);
     if (result < 0) {
         mqw__peer_end(peer, result == MQW_E_CLOSED ? 0 : MQW_REASON_QUOTA_EXCEEDED,
                       "an answer could not be sent");
@@ -311,7 +321,7 @@ static void on_unsubscribe(mqw_peer *peer, const mqw_packet *packet)
 static void on_pingreq(mqw_peer *peer, const mqw_packet *packet)
 {
     (void)packet;
-    (void)mqw_conn_pingresp(peer->conn);
+    (void)mqw__peer_send(peer, MQW_PINGRESP, NULL);
 }
 
 // MQTT-3.14.4-3: reason 0 takes the will back. An expiry of 0 may not be raised (section 3.14.2.2.2).

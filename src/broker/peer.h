@@ -64,8 +64,8 @@ void mqw__peers_turn(mqw_broker *broker);
 /** Does not read it any more, or again, for one of the reasons MQW__PAUSE_…. */
 void mqw__peer_pause(mqw_peer *peer, uint8_t why);
 void mqw__peer_resume(mqw_peer *peer, uint8_t why);
-/** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK with its body) now; ends the peer
- * when it cannot be sent. Behind a CONNACK that accepts the session goes on. */
+/** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK, PINGRESP with its body) now; ends
+ * the peer when it cannot be sent, or too much waits already. Behind a CONNACK that accepts the session goes on. */
 int mqw__peer_send(mqw_peer *peer, int type, const void *body);
 
 /** The connection to which something of a session may be sent now; NULL: there is none. */
