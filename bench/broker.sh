@@ -27,7 +27,8 @@ hash mosquitto 2>/dev/null || PATH=$PATH:/usr/sbin
 
 # --- brokers ---
 
-# mosquitto at its best: nothing bounded, nothing written.
+# mosquitto at its best: nothing bounded, nothing written, and Nagle's algorithm on, which is its default and twice as
+# fast for small messages.
 write_config() { # PORT
     cat >"$scratch/config" <<CONF
 listener $1 127.0.0.1
@@ -36,7 +37,6 @@ persistence false
 max_inflight_messages 0
 max_queued_messages 0
 max_queued_bytes 0
-set_tcp_nodelay true
 log_type error
 CONF
 }
