@@ -59,6 +59,9 @@ static const char *take_rule(acl_rules *rules, char *text, bool pattern)
             what = words[i].what;
             text = cut_word(text);
             break;
+        } else if (strlen(text) + 1 == strlen(words[i].word) &&
+                   strncmp(text, words[i].word, strlen(text)) == 0) {
+            return "the filter is missing";
         }
     if (mqw_filter_check((mqw_text){text, strlen(text)}, MQW_5_0) != 0)
         return "that is no topic filter";

@@ -39,6 +39,18 @@ static void say_place(const tool_config *config, unsigned line, char *out, size_
         snprintf(out, cap, "serve: ");
 }
 
+// Where a key stands; where it is missing, the first that its section has.
+static unsigned line_of(const unsigned *lines, size_t row, bool listener)
+{
+    unsigned first = 0;
+    if (lines == NULL || row == config_count)
+        return 0;
+    for (size_t i = 0; listener && i < config_count; i++)
+        if (lines[i] && (first == 0 || lines[i] < first))
+            first = lines[i];
+    return lines[row] ? lines[row] : first;
+}
+
 void config_complain(tool_config *config, const config_listener *listener, const char *section,
                      const char *name, const char *format, ...)
 {
@@ -49,7 +61,7 @@ void config_complain(tool_config *config, const config_listener *listener, const
     va_start(arguments, format);
     vsnprintf(words, sizeof(words), format, arguments);
     va_end(arguments);
-    say_place(config, lines && row < config_count ? lines[row] : 0, place, sizeof(place));
+    say_place(config, line_of(lines, row, listener != NULL), place, sizeof(place));
     tool_complain("%s[%s%s%s] %s: %s", place, section, listener && *listener->name ? " " : "",
                   listener ? listener->name : "", name, words);
     config->mistakes++;

@@ -10,13 +10,13 @@
 #include "serve.h"
 #include "tool.h"
 
-enum { REPORT = 10000, WHY = 512, FIRST_SOCKET = 3 };
+enum { REPORT = 10000, WHY = 512, FIRST_SOCKET = 3, DEFAULT_CONNECTIONS = 100000 };
 
 static void complain_to_log(const char *words, void *ctx)
 {
     tool_serve *serve = ctx;
     log_field field = log_text("text", (mqw_text){words, strlen(words)});
-    log_event(&serve->log, MQW_LOG_ERROR, "error", &field, 1);
+    log_event(&serve->log, MQW_LOG_ERROR, "failed", &field, 1);
 }
 
 /* --- Ending ------------------------------------------------------------------------------------------- */
@@ -254,8 +254,9 @@ static void raise_files(tool_serve *serve)
 {
     uint32_t wanted = serve->config.broker.max_connections;
     uint32_t enough = privileges_raise_files(wanted);
+    bool asked = wanted != DEFAULT_CONNECTIONS;
     if (enough < wanted)
-        log_say(&serve->log, MQW_LOG_NOTICE, "descriptors",
+        log_say(&serve->log, asked ? MQW_LOG_WARNING : MQW_LOG_DEBUG, "descriptors",
                 "the system allows descriptors for %u connections, not for max_connections = %u",
                 (unsigned)enough, (unsigned)wanted);
     serve->config.broker.max_connections = enough;

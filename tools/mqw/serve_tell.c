@@ -64,7 +64,8 @@ static const mqw_stream_facts *add_place(details *to, const mqw_peer *peer, mqw_
     facts->peer[0] = facts->local[0] = facts->tls_version[0] = facts->tls_subject[0] = facts->ws_path[0] =
         '\0';
     (void)mqw_stream_facts_of(mqw_conn_stream(mqw_peer_conn(peer)), facts);
-    add_words(to, "from", facts->peer);
+    if (strncmp(facts->peer, "fd:", 3) != 0) // its socket is gone
+        add_words(to, "from", facts->peer);
     return facts;
 }
 
