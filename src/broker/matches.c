@@ -151,11 +151,35 @@ static void give_groups(search *s, mqw__matches *out)
     out->group_count = count;
 }
 
+// --- the same topic again ---
+
+static bool is_last(const mqw__tree *tree, mqw_text topic)
+{
+    return topic.len > 0 && topic.len == tree->last_len &&
+           memcmp(topic.data, tree->last_topic, topic.len) == 0;
+}
+
+static void keep_last(mqw__tree *tree, mqw_text topic, const mqw__matches *found)
+{
+    tree->last_len = topic.len <= MQW__LAST_MAX ? topic.len : 0;
+    if (tree->last_len > 0)
+        memcpy(tree->last_topic, topic.data, topic.len);
+    tree->last = *found;
+}
+
 int mqw__tree_match(mqw__tree *tree, mqw_text topic, mqw__matches *out)
 {
+    if (is_last(tree, topic)) {
+        *out = tree->last;
+        return 0;
+    }
     search s = {.tree = tree, .topic = topic};
+    tree->last_len = 0;
     search_all(&s);
     give_plain(&s, out);
     give_groups(&s, out);
-    return s.failed ? MQW_E_NO_MEMORY : 0;
+    if (s.failed)
+        return MQW_E_NO_MEMORY;
+    keep_last(tree, topic, out);
+    return 0;
 }

@@ -311,6 +311,7 @@ int mqw__tree_add(mqw__tree *tree, const mqw_filter *item, uint32_t identifier, 
                   mqw_local *local, mqw__subscription **out)
 {
     mqw_text name;
+    tree->last_len = 0;
     mqw__node *node = node_of(tree, item->filter, mount_of(session), true, &name);
     if (!node)
         return MQW_E_NO_MEMORY;
@@ -337,6 +338,7 @@ void mqw__tree_remove(mqw__tree *tree, mqw__subscription *subscription)
 {
     mqw__node *node = subscription->node;
     mqw__group *group = subscription->group;
+    tree->last_len = 0;
     if (group)
         mqw__crowd_leave(tree, &group->crowd, subscription, &group->turn);
     else

@@ -31,6 +31,8 @@ typedef struct mqw__step {
     size_t at;
 } mqw__step;
 
+enum { MQW__LAST_MAX = 128 };
+
 struct mqw__tree {
     mqw_allocator allocator;
     uint64_t *memory;
@@ -45,6 +47,10 @@ struct mqw__tree {
     mqw__subscription **found; /**< What matches, when it is of several nodes. */
     mqw__group **found_groups;
     size_t step_cap, hit_cap, found_cap, group_cap;
+    mqw__matches
+        last;        /**< What was found last, while nothing has changed: publishers keep to their topics. */
+    size_t last_len; /**< 0: not known any more. */
+    char last_topic[MQW__LAST_MAX];
 };
 
 /** Memory that counts. NULL: none. */
