@@ -95,12 +95,11 @@ static inline bool is_sound(const mqw_forward *m)
     return m->qos <= 2 && (m->qos != 0) == (m->packet_id != 0) && m->topic.len <= 0xFFFF;
 }
 
-/* Whether nobody has to be asked: a server's connection that is open, and no aliases of our own choice. */
+/* Whether nobody has to be asked: a server's connection, and no aliases of our own choice. */
 static inline bool is_usual(const mqw_conn *conn, const mqw_forward *m)
 {
-    const unsigned special = MQW__FAULTED | MQW__SHUT | MQW__PEER_ENDED | MQW__STREAM_OUT;
     const mqw_conn_options *o = &conn->config->options;
-    if (conn->state != MQW_STATE_OPEN || conn->role != MQW_SERVER || (conn->flags & special) || o->tap)
+    if (!mqw__conn_is_plain(conn) || conn->role != MQW_SERVER)
         return false;
     if (m->payload.len > MQW__PAYLOAD_APART || !is_sound(m))
         return false;
@@ -109,19 +108,6 @@ static inline bool is_usual(const mqw_conn *conn, const mqw_forward *m)
     if (o->alias_out == MQW_ALIAS_RECENT && conn->theirs.alias_maximum)
         return false;
     return !m->qos || conn->theirs.in_flight < conn->theirs.receive_maximum;
-}
-
-/* Room for it behind what waits, or in a chunk that is new. NULL: no memory. */
-static inline uint8_t *room_behind(mqw_conn *conn, size_t len)
-{
-    mqw__queue *queue = &conn->output;
-    if (mqw__queue_left(queue) < len) {
-        mqw__chunk *fresh = mqw__chunk_new(conn->config, len);
-        if (!fresh)
-            return NULL;
-        mqw__queue_link(queue, fresh);
-    }
-    return queue->last->data + queue->last->end;
 }
 
 static inline bool forward_behind(mqw_conn *conn, const mqw_forward *m)
@@ -133,22 +119,14 @@ static inline bool forward_behind(mqw_conn *conn, const mqw_forward *m)
     uint64_t total = mqw_conn_waiting(conn) + len;
     if (len > conn->theirs.max_packet || total > conn->config->options.max_output)
         return false;
-    uint8_t *at = room_behind(conn, (size_t)len);
+    uint8_t *at = mqw__conn_room_behind(conn, (size_t)len);
     if (!at)
         return false;
-    bool was_empty = conn->output.bytes == 0;
     at = put_head(at, conn->version, &i, m);
     mqw__copy(at, m->payload.data, m->payload.len);
-    conn->output.last->end += (uint32_t)len;
-    conn->output.bytes += (uint32_t)len;
-    mqw__queue_mark(&conn->output);
-    conn->packets_queued++;
-    conn->bytes_queued += len;
     if (m->qos && conn->version == MQW_5_0)
         conn->theirs.in_flight++;
-    if (was_empty || (total > conn->config->options.high_water && !(conn->flags & MQW__ABOVE_HIGH)))
-        mqw__conn_grew(conn, was_empty);
-    conn->last_sent = (uint32_t)conn->now;
+    mqw__conn_took_behind(conn, (size_t)len, total);
     return true;
 }
 

@@ -19,10 +19,7 @@ typedef struct mqw__chunk {
     uint8_t data[];
 } mqw__chunk;
 
-enum {
-    MQW__CHUNK_SIZE = 4096,
-    MQW__CHUNK_ROOM = MQW__CHUNK_SIZE - (int)sizeof(mqw__chunk)
-};
+enum { MQW__CHUNK_SIZE = 4096, MQW__CHUNK_ROOM = MQW__CHUNK_SIZE - (int)sizeof(mqw__chunk) };
 
 /* Bytes that wait to leave, in order. They never move. */
 typedef struct mqw__queue {

@@ -289,6 +289,8 @@ int mqw__conn_queue(mqw_conn *conn, int type, const void *body, mqw_shared *shar
 {
     if (MQW__QUICK && type == MQW_PUBLISH && !shared && publish_behind(conn, body))
         return 0;
+    if (MQW__QUICK && (MQW_IN_ACKS >> type & 1) && mqw__ack_behind(conn, type, body))
+        return 0;
     mqw__sending s;
     s.body = body;
     s.forward = NULL;

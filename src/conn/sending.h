@@ -3,6 +3,7 @@
 #ifndef MQW_CONN_SENDING_H
 #define MQW_CONN_SENDING_H
 
+#include "conn/output.h"
 #include "conn/rules.h"
 
 typedef struct mqw__sending {
@@ -38,6 +39,45 @@ bool mqw__sending_lighten(mqw__sending *s);
 int mqw__sending_go(mqw_conn *conn, mqw__sending *s);
 /* Output grew, and was empty before or may be above high_water now: who is to hear of that does. */
 void mqw__conn_grew(mqw_conn *conn, bool was_empty);
+
+/* ---- the short way: what goes behind others, or first in a turn, and is usual in all that matters ---- */
+
+/* Whether nobody has to be asked who may send: it is open, and no payload goes in pieces. */
+static inline bool mqw__conn_is_plain(const mqw_conn *conn)
+{
+    const unsigned special = MQW__FAULTED | MQW__SHUT | MQW__PEER_ENDED | MQW__STREAM_OUT;
+    return conn->state == MQW_STATE_OPEN && !(conn->flags & special) && !conn->config->options.tap;
+}
+
+/* Room behind what waits, or in a chunk that is new. NULL: no memory. */
+static inline uint8_t *mqw__conn_room_behind(mqw_conn *conn, size_t len)
+{
+    mqw__queue *queue = &conn->output;
+    if (mqw__queue_left(queue) < len) {
+        mqw__chunk *fresh = mqw__chunk_new(conn->config, len);
+        if (!fresh)
+            return NULL;
+        mqw__queue_link(queue, fresh);
+    }
+    return queue->last->data + queue->last->end;
+}
+
+/* A packet was written there; `total` bytes wait now. */
+static inline void mqw__conn_took_behind(mqw_conn *conn, size_t len, uint64_t total)
+{
+    bool was_empty = conn->output.bytes == 0;
+    conn->output.last->end += (uint32_t)len;
+    conn->output.bytes += (uint32_t)len;
+    mqw__queue_mark(&conn->output);
+    conn->packets_queued++;
+    conn->bytes_queued += len;
+    if (was_empty || (total > conn->config->options.high_water && !(conn->flags & MQW__ABOVE_HIGH)))
+        mqw__conn_grew(conn, was_empty);
+    conn->last_sent = (uint32_t)conn->now;
+}
+
+/* plain_ack.c: an acknowledgement by the short way. False: not this one. */
+bool mqw__ack_behind(mqw_conn *conn, int type, const mqw_ack *ack);
 
 /* forward.c: as mqw__encode, for a sending with `forward`. */
 int mqw__forward_encode(const mqw_conn *conn, const mqw__sending *s, bool whole, uint8_t *room, size_t cap,
