@@ -5,10 +5,11 @@
 #include "kept.h"
 
 enum {
-    LOOK = 1000,   // ms between two looks at a store that works …
-    REST = 60000,  // … or rests
-    AGAIN = 100,   // ms until a commit that found no memory is asked for again
-    CLOCK = 10000, // ms between two records of the clock, when something else is written
+    PRESSED = 16 << 20, // bytes that are not on disk yet; stores refuse more above 64 MiB
+    LOOK = 1000,        // ms between two looks at a store that works …
+    REST = 60000,       // … or rests
+    AGAIN = 100,        // ms until a commit that found no memory is asked for again
+    CLOCK = 10000,      // ms between two records of the clock, when something else is written
 };
 
 // --- whether it is well ---
@@ -66,7 +67,23 @@ int mqw__kept_put(mqw__durable *durable, mqw_bytes key)
     const mqw__draft *draft = &durable->draft;
     if (draft->failed)
         return MQW_E_NO_MEMORY;
+    durable->put += key.len + draft->len;
     return changed(durable, mqw_store_put(durable->store, key, (mqw_bytes){draft->data, draft->len}));
+}
+
+bool mqw__kept_pressed(const mqw__durable *durable)
+{
+    return durable->put - durable->written > PRESSED;
+}
+
+// How much of what was put is on disk is known from time to time, which is enough.
+static void mark(mqw__durable *durable)
+{
+    if (durable->mark > durable->committed)
+        return;
+    durable->written = durable->marked;
+    durable->marked = durable->put;
+    durable->mark = durable->batch - !durable->dirty;
 }
 
 int mqw__kept_delete(mqw__durable *durable, mqw_bytes key)
@@ -100,6 +117,7 @@ static void on_commit(mqw_store *store, int result, void *ctx)
         return;
     }
     look_after(durable);
+    mark(durable);
     mqw__gate_open(durable);
     mqw__broker_soon(durable->broker);
 }

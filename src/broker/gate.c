@@ -90,7 +90,7 @@ static int add(mqw_broker *broker, mqw__answers *answers, int type, const void *
         return MQW_E_NO_MEMORY;
     }
     *answer_at(answers, answers->count++) = made;
-    if (answers->count == MANY)
+    if (answers->count >= MANY || mqw__kept_pressed(broker->durable))
         mqw__peer_pause(answers->peer, MQW__PAUSE_STORE);
     return 0;
 }
@@ -144,11 +144,13 @@ static void send_some(mqw__durable *durable, mqw_peer *peer)
             return;
         answers->first++;
         answers->count--;
-        if (answers->count == MANY / 2)
+        if (peer->pauses & MQW__PAUSE_STORE && answers->count <= MANY / 2 && !mqw__kept_pressed(durable))
             mqw__peer_resume(peer, MQW__PAUSE_STORE);
         send_answer(durable->broker, peer, &one);
     }
     mqw__gate_forget(peer);
+    if (peer->pauses & MQW__PAUSE_STORE)
+        mqw__peer_resume(peer, MQW__PAUSE_STORE);
 }
 
 static void open_answers(mqw__durable *durable)
@@ -186,14 +188,19 @@ void mqw__gate_forget_session(mqw__kept *kept)
     wait_no_more(kept);
 }
 
+void mqw__gate_wait(mqw__kept *kept)
+{
+    if (!kept->link)
+        wait_in(kept->session->broker->durable, kept);
+}
+
 void mqw__gate_hold(mqw__kept *kept, mqw_promise *promise, uint64_t batch)
 {
     bool release = promise->stage == MQW_RELEASED;
     mqw_session_hold(kept->session->promises, promise, true);
     kept->held[release] = promise;
     kept->batch[release] = batch;
-    if (!kept->link)
-        wait_in(kept->session->broker->durable, kept);
+    mqw__gate_wait(kept);
 }
 
 void mqw__gate_unhold(mqw__kept *kept, uint64_t sequence)
@@ -201,7 +208,7 @@ void mqw__gate_unhold(mqw__kept *kept, uint64_t sequence)
     for (int i = 0; i < 2; i++)
         if (kept->held[i] && kept->held[i]->sequence == sequence)
             kept->held[i] = NULL;
-    if (!kept->held[0] && !kept->held[1])
+    if (!kept->held[0] && !kept->held[1] && !kept->late)
         wait_no_more(kept);
 }
 
@@ -228,8 +235,10 @@ static void open_sessions(mqw__durable *durable)
     for (mqw__kept *kept; (kept = first);) {
         bool any = let_go(durable, kept);
         wait_no_more(kept);
+        if (kept->late)
+            (void)mqw__kept_again(kept->session);
         if (kept->held[0] || kept->held[1])
-            wait_in(durable, kept);
+            mqw__gate_wait(kept);
         if (any)
             mqw__outgoing_go_on(kept->session);
     }

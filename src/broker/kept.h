@@ -15,6 +15,7 @@ typedef struct mqw__kept {
     struct mqw__kept *next, **link; /**< Of those in which something waits; link NULL: it is none of them. */
     mqw_promise *held[2];           /**< PUBLISH, PUBREL; NULL: none. */
     uint64_t batch[2];              /**< The commit that it waits for. */
+    bool late;                      /**< Its record could not be written: again after the next commit. */
 } mqw__kept;
 
 typedef struct mqw__answers mqw__answers; /**< Of one peer: gate.c's own. */
@@ -25,9 +26,13 @@ struct mqw__durable {
     mqw_store *store;
     mqw_allocator allocator;
     mqw__draft draft;
-    uint64_t batch;        /**< The one that collects. */
-    uint64_t committed;    /**< This one and all before it are on disk. */
-    uint64_t records;      /**< Number of the record of a message that was made last. */
+    uint64_t batch;     /**< The one that collects. */
+    uint64_t committed; /**< This one and all before it are on disk. */
+    uint64_t records;   /**< Number of the record of a message that was made last. */
+    uint64_t put;       /**< Bytes of all that was put … */
+    uint64_t marked;    /**< … when `mark` was the batch that collects … */
+    uint64_t mark;
+    uint64_t written;      /**< … and at least so many of them are on disk. */
     uint64_t clocked;      /**< Wall clock when MQW__KIND_CLOCK was written. */
     uint32_t commits;      /**< Asked for, and not told yet. */
     bool dirty;            /**< Something has changed since the last commit was asked for. */
@@ -40,6 +45,8 @@ struct mqw__durable {
     char *filter;          /**< Room for a topic filter. */
 };
 
+/** So much is not on disk yet that whoever publishes more has to wait. */
+bool mqw__kept_pressed(const mqw__durable *durable);
 /** Something has changed. */
 void mqw__kept_changed(mqw__durable *durable);
 /** Puts what is in the draft, deletes; both count as changes. 0 or the result of the store. */
@@ -67,6 +74,9 @@ void mqw__kept_restored(mqw__delivery *delivery, uint64_t number, const mqw_prom
 /** Deletes the record of a message. */
 int mqw__kept_forget_message(mqw__durable *durable, uint64_t number);
 
+/** Writes the record of a session again. */
+int mqw__kept_again(mqw__session *session);
+
 // restore.c
 
 /** Reads the store. 0, MQW_E_STREAM, MQW_E_NO_MEMORY or MQW_E_MALFORMED. */
@@ -74,6 +84,8 @@ int mqw__restore(mqw__durable *durable);
 
 // gate.c
 
+/** Has mqw__gate_open look at the session after the next commit. */
+void mqw__gate_wait(mqw__kept *kept);
 /** Holds back a QoS 2 promise, until a batch is on disk. */
 void mqw__gate_hold(mqw__kept *kept, mqw_promise *promise, uint64_t batch);
 /** Nothing of a session waits any more. */

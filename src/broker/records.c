@@ -428,12 +428,24 @@ static void forget_contents(mqw__session *session)
     mqw__record_session_over(session);
 }
 
+int mqw__kept_again(mqw__session *session)
+{
+    mqw__kept *kept = session->kept;
+    int result = put_session(session);
+    kept->late = result < 0;
+    if (kept->late) {
+        mqw__kept_changed(durable_of(session));
+        mqw__gate_wait(kept);
+    }
+    return result;
+}
+
 int mqw__record_session(mqw__session *session)
 {
-    if (!durable_of(session) || (!session->kept && session->expiry == 0))
-        return 0;
     if (session->kept)
-        return put_session(session);
+        return mqw__kept_again(session);
+    if (!durable_of(session) || session->expiry == 0 || !session->peer)
+        return 0;
     if (!mqw__record_well(session->broker))
         return MQW_E_STREAM;
     int result = mqw__kept_begin(session);

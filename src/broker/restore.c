@@ -358,7 +358,7 @@ static int settle_sessions(const reading *on)
 {
     int result = 0;
     for (size_t i = 0; i < on->sessions.count && result >= 0; i++)
-        if (on->sessions.rows[i].sent == UINT64_MAX)
+        if (on->sessions.rows[i].what && on->sessions.rows[i].sent == UINT64_MAX)
             result = mqw__record_session(on->sessions.rows[i].what);
     return result;
 }
