@@ -11,8 +11,7 @@ static size_t put_filter(const bench_member *self, uint32_t receiver, char text[
     const bench_plan *plan = self->peer.crew->plan;
     uint32_t index = self->peer.index;
     if (self->idle)
-        return (size_t)snprintf(text, PLAN_TOPIC_SIZE, "idle/%s/%0*lu", plan->run, PLAN_DIGITS + 1,
-                                (unsigned long)index);
+        return (size_t)snprintf(text, PLAN_TOPIC_SIZE, "idle/%s/%lu/in/#", plan->run, (unsigned long)index);
     return plan_filter(plan, index,
                        plan->all ? 0 : plan_class(plan, receiver) + self->asked * plan_step(plan), text);
 }

@@ -54,6 +54,17 @@ static void pump(bench_load *load)
     load_spin(load, sent > 0);
 }
 
+// The broker is given work while we are still busy with what it has sent.
+static void on_room(bench_publisher *publisher, void *ctx)
+{
+    bench_load *load = ctx;
+    uint64_t may = may_send(load), left = messages_left(load);
+    if (load->step != step_warm && load->step != step_measure)
+        return;
+    if (publisher_send(publisher, may < left ? may : left, uv_hrtime()) > 0)
+        mqw_conn_flush(publisher->peer.conn);
+}
+
 /* --- So many a second ---------------------------------------------------------------------------------- */
 
 static uint64_t time_of(const bench_load *load, uint64_t message)
@@ -121,9 +132,12 @@ static bool make_all(bench_load *load)
     for (uint32_t i = 0; i < plan->members; i++)
         if (!member_make(&load->members[i], &load->crew, i, &load->audience))
             return false;
-    for (uint32_t i = 0; i < plan->publishers; i++)
+    for (uint32_t i = 0; i < plan->publishers; i++) {
         if (!publisher_make(&load->publishers[i], &load->crew, i, &load->sent))
             return false;
+        load->publishers[i].on_room = load->settings->bench.rate ? NULL : on_room;
+        load->publishers[i].ctx = load;
+    }
     return true;
 }
 

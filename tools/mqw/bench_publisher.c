@@ -8,7 +8,7 @@
 #include "bench_verify.h"
 #include "tool.h"
 
-enum { PUMP = 64 * 1024, BATCH = 4096, LARGE = 2048, IDS = 65536 };
+enum { PUMP = 64 * 1024, BATCH = 4096, LARGE = 2048, IDS = 65536, PARTS = 4 };
 
 // A large payload: its head is written anew each time that it leaves, the rest stays.
 typedef struct bench_block {
@@ -41,6 +41,9 @@ static void end_one(bench_publisher *self, const mqw_ack *ack)
     self->ended++;
     self->all->ended++;
     self->all->refused += ack->reason >= 0x80;
+    uint64_t room = self->window - (self->sent - self->ended);
+    if (self->on_room && room > 1 && room >= self->window / PARTS)
+        self->on_room(self, self->ctx);
 }
 
 static void on_ack(mqw_conn *conn, const mqw_packet *packet, void *ctx)

@@ -33,7 +33,8 @@ typedef struct bench_publisher {
     uint32_t id_at;
     uint32_t payload_at;
     struct bench_block *blocks;   // large payloads that are free
-    void (*on_answer)(void *ctx); // PINGRESP
+    void (*on_room)(struct bench_publisher *self, void *ctx); // a part of the window is free
+    void (*on_answer)(void *ctx);                             // PINGRESP
     void *ctx;
 } bench_publisher;
 
