@@ -187,18 +187,18 @@ typedef struct tried {
     bool locals;   // one of them has
 } tried;
 
-static int takes(const round *r, const mqw__subscription *subscription, const tried * not )
+static int takes(const round *r, const mqw__subscription *subscription, const tried *barred)
 {
     if (subscription->local)
-        return not ->locals ? 0 : 3;
-    if (subscription->session->mark == not ->mark)
+        return barred->locals ? 0 : 3;
+    if (subscription->session->mark == barred->mark)
         return 0;
     uint8_t qos = lesser(subscription->qos, r->post->publish->qos);
     return mqw__outgoing_takes(subscription->session, qos, mqw__post_size(r->post));
 }
 
 // The member that takes it best, from the one on whose turn it is. NULL: none does.
-static mqw__subscription *choose(const round *r, mqw__group *group, const tried * not )
+static mqw__subscription *choose(const round *r, mqw__group *group, const tried *barred)
 {
     const mqw__crowd *crowd = &group->crowd;
     mqw__subscription *best = NULL;
@@ -207,7 +207,7 @@ static mqw__subscription *choose(const round *r, mqw__group *group, const tried 
     for (uint32_t left = crowd->count; left > 0 && most < 3; left--) {
         mqw__subscription *member = crowd->members[at];
         at = at + 1 < crowd->count ? at + 1 : 0;
-        int how = takes(r, member, not );
+        int how = takes(r, member, barred);
         if (how <= most)
             continue;
         most = how;
@@ -249,9 +249,9 @@ static bool give_group(round *r, mqw__group *group)
 {
     uint32_t number = group->number;
     bool failed = false;
-    tried not = {++r->broker->serial, false};
+    tried barred = {++r->broker->serial, false};
     for (uint32_t left = group->crowd.count; left > 0; left--) {
-        const mqw__subscription *member = choose(r, group, &not );
+        const mqw__subscription *member = choose(r, group, &barred);
         if (!member)
             break;
         mqw__session *session = member->session;
@@ -261,8 +261,8 @@ static bool give_group(round *r, mqw__group *group)
             return true;
         failed = true;
         if (session)
-            session->mark = not .mark;
-        not .locals |= !session;
+            session->mark = barred.mark;
+        barred.locals |= !session;
         group = has_hooks(r->broker) ? find_group(r, number) : group;
         if (!group)
             return false;

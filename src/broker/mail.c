@@ -9,27 +9,31 @@ static size_t rounded(size_t size)
     return (size + MQW__MAIL_STEP - 1) / MQW__MAIL_STEP * MQW__MAIL_STEP;
 }
 
-// Where blocks of a rounded size are kept; NULL: those are not.
-static void **shelf(mqw__mail *mail, size_t size)
+// Where blocks of a rounded size are kept; MQW__MAIL_SIZES and above: those are not.
+static size_t shelf(size_t size)
 {
-    size_t at = size / MQW__MAIL_STEP - 1;
-    return at < MQW__MAIL_SIZES ? &mail->spare[at] : NULL;
+    return size / MQW__MAIL_STEP - 1;
+}
+
+static void *take_spare(mqw__mail *mail, size_t size)
+{
+    size_t at = shelf(size);
+    void *block = at < MQW__MAIL_SIZES ? mail->spare[at] : NULL;
+    if (block) {
+        mail->spare[at] = *(void **)block;
+        mail->spare_bytes -= size;
+    }
+    return block;
 }
 
 void *mqw__mail_take(mqw_broker *broker, size_t size)
 {
-    mqw__mail *mail = &broker->mail;
     size = rounded(size);
     if (!mqw__hold(broker, size))
         return NULL;
-    void **first = shelf(mail, size);
-    void *block = first ? *first : NULL;
-    if (block) {
-        *first = *(void **)block;
-        mail->spare_bytes -= size;
-        return block;
-    }
-    block = mqw__alloc(&broker->allocator, size);
+    void *block = take_spare(&broker->mail, size);
+    if (!block)
+        block = mqw__alloc(&broker->allocator, size);
     if (!block)
         mqw__let_go(broker, size);
     return block;
@@ -40,13 +44,13 @@ void mqw__mail_give(mqw_broker *broker, void *block, size_t size)
     mqw__mail *mail = &broker->mail;
     size = rounded(size);
     mqw__let_go(broker, size);
-    void **first = shelf(mail, size);
-    if (!first || mail->spare_bytes + size > MOST_SPARE) {
+    size_t at = shelf(size);
+    if (at >= MQW__MAIL_SIZES || mail->spare_bytes + size > MOST_SPARE) {
         mqw__free(&broker->allocator, block, size);
         return;
     }
-    *(void **)block = *first;
-    *first = block;
+    *(void **)block = mail->spare[at];
+    mail->spare[at] = block;
     mail->spare_bytes += size;
 }
 

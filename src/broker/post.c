@@ -87,7 +87,7 @@ int mqw__post_begin(mqw_broker *broker, mqw__post *post, const mqw_publish *publ
         post->left = publish->props.message_expiry;
         post->expires = mqw__broker_wall(broker) + publish->props.message_expiry * UINT64_C(1000);
     }
-    return publish->props.has & FORWARDED ? write_properties(post) : 0;
+    return (publish->props.has & FORWARDED) != 0 ? write_properties(post) : 0;
 }
 
 int64_t mqw__seconds_left(const mqw_broker *broker, uint64_t expires)

@@ -4,7 +4,7 @@
 
 #include "outgoing.h"
 
-enum { MOST_IDS = UINT8_MAX, LEAST_PAUSE = 1000 }; // milliseconds between looks through QoS 0 that waits
+enum { MOST_IDS = 255, LEAST_PAUSE = 1000 }; // milliseconds between looks through QoS 0 that waits
 
 struct mqw__waiting {
     mqw__session *session;
@@ -33,7 +33,7 @@ mqw__delivery *mqw__waiting_new(mqw__session *session, mqw__letter *letter, cons
     delivery->group = terms->group;
     delivery->retain = terms->retain;
     delivery->id_count = (uint8_t)id_count;
-    for (size_t i = 0; i < id_count; i++)
+    for (uint8_t i = 0; i < delivery->id_count; i++)
         delivery->ids[i] = terms->ids[i];
     size_t bytes = mqw__letter_size(letter);
     session->queued++;
@@ -184,30 +184,40 @@ static int pass(mqw__session *session, mqw_conn *conn, const mqw__delivery *deli
     return mqw__outgoing_pass(session, conn, post, &terms);
 }
 
-// The first one. True: it has left, or never will.
-static bool send_first(mqw__session *session, mqw_conn *conn)
+static mqw_drop reason_of(int result)
+{
+    return result == MQW_E_EXPIRED     ? MQW_DROP_EXPIRED
+           : result == MQW_E_TOO_LARGE ? MQW_DROP_TOO_LARGE
+                                       : MQW_DROP_REFUSED;
+}
+
+// What became of the first one. True: it has left, or never will.
+static bool sent(mqw__session *session, const mqw_publish *publish, int result)
 {
     mqw__waiting *waiting = session->waiting;
-    mqw__delivery *delivery = waiting->first;
+    if (result == MQW_E_NO_MEMORY)
+        mqw__outgoing_retry(session);
+    if (result == MQW_E_NO_MEMORY || result == MQW_E_BUSY || result == MQW_E_CLOSED)
+        return false;
+    if (result < 0) {
+        drop_at(session, &waiting->first, reason_of(result));
+        return true;
+    }
+    bool retain = waiting->first->retain;
+    mqw__waiting_free(session, unlink_at(waiting, &waiting->first));
+    mqw__outgoing_delivered(session, publish, 0, retain);
+    return true;
+}
+
+static bool send_first(mqw__session *session, mqw_conn *conn)
+{
+    const mqw__delivery *delivery = session->waiting->first;
     mqw_publish publish;
     mqw__post post;
     mqw__post_of(&post, &publish, delivery->letter);
-    int result = pass(session, conn, delivery, &post);
-    bool stays = result == MQW_E_BUSY || result == MQW_E_CLOSED || result == MQW_E_NO_MEMORY;
-    if (result >= 0) {
-        bool retain = delivery->retain;
-        mqw__waiting_free(session, unlink_at(waiting, &waiting->first));
-        mqw__outgoing_delivered(session, &publish, 0, retain);
-    } else if (result == MQW_E_NO_MEMORY) {
-        mqw__outgoing_retry(session);
-    } else if (!stays) {
-        mqw_drop why = result == MQW_E_EXPIRED     ? MQW_DROP_EXPIRED
-                       : result == MQW_E_TOO_LARGE ? MQW_DROP_TOO_LARGE
-                                                   : MQW_DROP_REFUSED;
-        drop_at(session, &waiting->first, why);
-    }
+    bool gone = sent(session, &publish, pass(session, conn, delivery, &post));
     mqw__post_end(&post);
-    return !stays;
+    return gone;
 }
 
 void mqw__waiting_go_on(mqw__session *session, mqw_conn *conn)
