@@ -58,6 +58,10 @@ static inline bool mqw__peer_is_in(const mqw_peer *peer)
     return peer->stand == MQW__ADMITTED || peer->stand == MQW__WELCOME;
 }
 
+// peers.c
+
+void mqw__peer_keep_name(mqw_peer *peer);
+
 // connect.c
 
 void mqw__peer_connect(mqw_peer *peer, const mqw_connect *connect);

@@ -39,7 +39,7 @@ static int keep_user_name(mqw_peer *peer, const mqw_connect *connect)
     return peer->user_name ? 0 : MQW_E_NO_MEMORY;
 }
 
-void mqw__peer_connect(mqw_peer *peer, const mqw_connect *connect)
+static void look_at(mqw_peer *peer, const mqw_connect *connect)
 {
     if (connect->unsupported) {
         mqw__peer_refuse(peer, MQW_REASON_UNSUPPORTED_VERSION, "its protocol version is unknown");
@@ -52,6 +52,13 @@ void mqw__peer_connect(mqw_peer *peer, const mqw_connect *connect)
         if (mqw__authenticate_begin(peer, connect))
             mqw__peer_may_connect(peer, connect);
     }
+}
+
+void mqw__peer_connect(mqw_peer *peer, const mqw_connect *connect)
+{
+    peer->hello = connect->unsupported ? NULL : connect;
+    look_at(peer, connect);
+    peer->hello = NULL;
 }
 
 // --- the program's decision ---

@@ -190,6 +190,7 @@ void mqw__peer_refuse(mqw_peer *peer, uint8_t reason, const char *words)
         (void)mqw_packet_downgrade(&packet, mqw_conn_version(peer->conn), MQW_SERVER, NULL, 0);
     if (state >= MQW_STATE_CONNECTING && state <= MQW_STATE_UNSUPPORTED)
         (void)mqw_conn_connack(peer->conn, &packet.connack);
+    mqw__peer_keep_name(peer);
     begin_end(peer, reason, words);
 }
 

@@ -30,10 +30,11 @@ typedef struct mqw__affairs mqw__affairs;
 
 struct mqw_peer {
     mqw_broker *broker;
-    mqw_conn *conn;        /**< NULL: closed, and only waits to be freed. */
-    mqw__session *session; /**< NULL until it was let in, and again when it has left. */
-    mqw__affairs *affairs; /**< NULL: nothing special. */
-    mqw__bucket *bucket;   /**< NULL: no rate is limited. */
+    mqw_conn *conn;           /**< NULL: closed, and only waits to be freed. */
+    mqw__session *session;    /**< NULL until it was let in, and again when it has left. */
+    mqw__affairs *affairs;    /**< NULL: nothing special. */
+    mqw__bucket *bucket;      /**< NULL: no rate is limited. */
+    const mqw_connect *hello; /**< CONNECT, while it is being looked at. */
     void *user;
     char *user_name;        /**< Its own block; NULL: none. */
     mqw_peer *next, **link; /**< Of all peers. */
@@ -65,7 +66,8 @@ void mqw__peers_turn(mqw_broker *broker);
 void mqw__peer_pause(mqw_peer *peer, uint8_t why);
 void mqw__peer_resume(mqw_peer *peer, uint8_t why);
 /** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK, PINGRESP with its body) now; ends
- * the peer when it cannot be sent, or too much waits already. Behind a CONNACK that accepts the session goes on. */
+ * the peer when it cannot be sent, or too much waits already. Behind a CONNACK that accepts the session goes
+ * on. */
 int mqw__peer_send(mqw_peer *peer, int type, const void *body);
 
 /** The connection to which something of a session may be sent now; NULL: there is none. */

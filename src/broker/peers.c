@@ -56,7 +56,7 @@ mqw_text mqw_peer_id(const mqw_peer *peer)
         return (mqw_text){affairs->id, affairs->id_len};
     if (affairs && affairs->packet && affairs->packet->type == MQW_CONNECT)
         return affairs->packet->connect.client_id;
-    return (mqw_text){NULL, 0};
+    return peer->hello ? peer->hello->client_id : (mqw_text){NULL, 0};
 }
 
 mqw_text mqw_peer_user_name(const mqw_peer *peer)
@@ -102,6 +102,17 @@ mqw_broker_limits *mqw_peer_limits(mqw_peer *peer)
 static mqw__affairs *plans_of(mqw_peer *peer)
 {
     return peer->session || peer->stand == MQW__GONE ? NULL : mqw__affairs_of(peer);
+}
+
+// Who is refused keeps its name until on_refused has heard it.
+void mqw__peer_keep_name(mqw_peer *peer)
+{
+    mqw_text id = mqw_peer_id(peer);
+    mqw__affairs *affairs = peer->session || id.len == 0 ? NULL : mqw__affairs_of(peer);
+    if (!affairs || affairs->id)
+        return;
+    affairs->id = mqw__copy_text(peer->broker, id);
+    affairs->id_len = affairs->id ? (uint16_t)id.len : 0;
 }
 
 static int replace(mqw_peer *peer, char **text, uint16_t *len, mqw_text with)
