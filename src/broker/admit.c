@@ -88,28 +88,35 @@ static uint32_t expiry_of(const mqw_peer *peer, const mqw__entrance *entrance)
     return wish < most ? wish : most;
 }
 
-static void give_limits(mqw_peer *peer, mqw__session *session)
+// What a session was before, in case that its client cannot be let in.
+typedef struct mqw__before {
+    mqw_broker_limits *own;
+    mqw__will *will;
+    uint64_t ends_at;
+    uint32_t expiry;
+    uint8_t version;
+} mqw__before;
+
+// A peer and a session belong to each other from now on. A will that waits is not published (MQTT-3.1.3-9).
+static mqw__before join(mqw_peer *peer, mqw__session *session, uint32_t expiry, const mqw_connect *connect)
 {
     mqw__affairs *affairs = peer->affairs;
-    mqw__broker_free_block(peer->broker, session->own, sizeof *session->own);
+    const mqw__before before = {session->own, session->will, session->ends_at, session->expiry,
+                                session->version};
+    mqw__broker_undue(peer->broker, &session->ends);
+    if (session->will)
+        mqw__record_will_over(session);
+    session->will = NULL;
     session->own = affairs ? affairs->limits : NULL;
     if (affairs)
         affairs->limits = NULL;
-}
-
-// A peer and a session belong to each other from now on.
-static void join(mqw_peer *peer, mqw__session *session, uint32_t expiry, const mqw_connect *connect)
-{
-    mqw_broker *broker = peer->broker;
-    mqw__broker_undue(broker, &session->ends);
-    give_limits(peer, session);
     session->ends_at = UINT64_MAX;
     session->expiry = expiry;
     session->version = connect->version;
     session->peer = peer;
     peer->session = session;
     peer->stand = MQW__ADMITTED;
-    mqw__will_forget(session); // MQTT-3.1.3-9
+    return before;
 }
 
 static int settle(mqw_peer *peer, const mqw_connect *connect)
@@ -121,17 +128,35 @@ static int settle(mqw_peer *peer, const mqw_connect *connect)
     return result == 0 ? mqw__limits_begin(peer) : result;
 }
 
-// Something that it needs is not there: it is refused, and a session that was there before stays.
-static void part_again(mqw_peer *peer)
+// It stays: what it had before is not needed any more.
+static void forget(mqw__session *session, const mqw__before *before)
+{
+    mqw__broker_free_block(session->broker, before->own, sizeof *before->own);
+    mqw__will_drop(before->will);
+}
+
+// Something that it needs is not there: it is refused, and a session that was there before is as it was.
+static void part_again(mqw_peer *peer, const mqw__before *before, bool present)
 {
     mqw__session *session = peer->session;
     mqw__limits_end(peer);
     peer->session = NULL;
     session->peer = NULL;
     peer->stand = MQW__ASKED;
-    mqw__will_forget(session);
-    mqw__session_left(session);
+    mqw__will_free(session);
+    mqw__broker_free_block(peer->broker, session->own, sizeof *session->own);
+    session->own = before->own;
+    session->will = before->will;
+    session->expiry = before->expiry;
+    session->version = before->version;
     mqw__peer_refuse(peer, MQW_REASON_QUOTA_EXCEEDED, "its session could not be kept");
+    if (!present) {
+        mqw__session_end(session);
+        return;
+    }
+    mqw__session_left_at(session, before->ends_at);
+    if (mqw__record_session(session) < 0 || (session->will && mqw__record_will(session) < 0))
+        mqw__broker_log(session->broker, MQW_LOG_WARNING, "a session could not be stored again");
 }
 
 // --- CONNACK ---
@@ -237,11 +262,12 @@ void mqw__peer_admit(mqw_peer *peer, const mqw_connect *connect)
                          why == MQW_E_FULL ? "there are too many sessions" : "no memory");
         return;
     }
-    join(peer, session, expiry, connect);
+    mqw__before before = join(peer, session, expiry, connect);
     if (settle(peer, connect) < 0) {
-        part_again(peer);
+        part_again(peer, &before, entrance.present);
         return;
     }
+    forget(session, &before);
     count(peer);
     tell(peer, entrance.present);
     if (peer->stand == MQW__ADMITTED)

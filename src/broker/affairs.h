@@ -86,6 +86,11 @@ void mqw__authenticate_next(mqw_peer *peer, const mqw_disconnect *auth);
 /** The peer is gone. */
 void mqw__authenticate_end(mqw_peer *peer);
 
+// wills.c
+
+/** Frees a will that is no session's any more. NULL is fine. */
+void mqw__will_drop(mqw__will *will);
+
 // incoming.c
 
 void mqw__incoming_publish(mqw_peer *peer, const mqw_packet *packet);

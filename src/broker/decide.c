@@ -31,16 +31,23 @@ void mqw__question_begin(mqw__question *question, mqw_peer *peer, int type, cons
     peer->broker->question = question;
 }
 
+static void drop_copy(mqw__question *question)
+{
+    mqw__affairs *affairs = question->peer->affairs;
+    if (!question->copied)
+        return;
+    mqw_packet_free(affairs->packet, &question->peer->broker->allocator);
+    affairs->packet = NULL;
+    question->copied = false;
+}
+
 // The hook has deferred it, and decided all the same.
-static void withdraw(const mqw__question *question)
+static void withdraw(mqw__question *question)
 {
     mqw__affairs *affairs = question->peer->affairs;
     forget_ticket(affairs);
     affairs->decided = false;
-    if (question->copied) {
-        mqw_packet_free(affairs->packet, &question->peer->broker->allocator);
-        affairs->packet = NULL;
-    }
+    drop_copy(question);
 }
 
 int mqw__question_end(mqw__question *question, int answer)
@@ -102,8 +109,10 @@ mqw_ticket *mqw_peer_defer(mqw_peer *peer)
     if (!affairs || !keep_packet(affairs, question))
         return NULL;
     question->ticket = affairs->ticket = make_ticket(peer);
-    if (!affairs->ticket)
+    if (!affairs->ticket) {
+        drop_copy(question);
         return NULL;
+    }
     affairs->decide_due.fire = on_time_out;
     mqw__broker_due(broker, &affairs->decide_due, mqw__broker_now(broker) + broker->options.decide_timeout);
     return affairs->ticket;

@@ -131,8 +131,7 @@ int mqw__peer_send(mqw_peer *peer, int type, const void *body)
         return MQW_E_CLOSED;
     int result = does_not_read(peer) ? MQW_E_BUSY : say(peer->conn, type, body);
     if (result < 0) {
-        mqw__peer_end(peer, result == MQW_E_CLOSED ? 0 : MQW_REASON_QUOTA_EXCEEDED,
-                      "an answer could not be sent");
+        mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "an answer could not be sent");
         return result;
     }
     if (type == MQW_CONNACK) {

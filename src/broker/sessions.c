@@ -158,6 +158,7 @@ void mqw__sessions_free(mqw_broker *broker)
     for (mqw__session *session; (session = mqw__session_each(broker, NULL));) {
         mqw__table_take(&broker->sessions->table, &session->entry);
         mqw__broker_undue(broker, &session->ends); // others are taken off the wheel beside it
+        mqw__broker_undue(broker, &session->ends);
         mqw__will_free(session);
         mqw__outgoing_free(session);
         mqw__record_forget(session);

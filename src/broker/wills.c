@@ -2,35 +2,22 @@
 // Wills: kept with the session, published when its client is gone for long enough.
 #include "affairs.h"
 
-static void stop(mqw__will *will)
+void mqw__will_drop(mqw__will *will)
 {
+    if (!will)
+        return;
     mqw_broker *broker = will->session->broker;
     broker->counts.wills -= will->due_at != UINT64_MAX;
-    will->due_at = UINT64_MAX;
     mqw__broker_undue(broker, &will->due);
-}
-
-// Takes the will off its session. NULL: there is none.
-static mqw__will *take(mqw__session *session)
-{
-    mqw__will *will = session->will;
-    if (will)
-        stop(will);
-    session->will = NULL;
-    return will;
-}
-
-static void drop(mqw__will *will)
-{
     mqw__letter_drop(will->letter);
-    mqw__broker_free_block(will->session->broker, will, sizeof *will);
+    mqw__broker_free_block(broker, will, sizeof *will);
 }
 
 void mqw__will_free(mqw__session *session)
 {
-    mqw__will *will = take(session);
-    if (will)
-        drop(will);
+    mqw__will *will = session->will;
+    session->will = NULL;
+    mqw__will_drop(will);
 }
 
 // --- publishing ---
@@ -75,12 +62,13 @@ static void publish_letter(mqw__session *session, const mqw__will *will)
 
 void mqw__will_publish(mqw__session *session)
 {
-    mqw__will *will = take(session);
+    mqw__will *will = session->will;
     if (!will)
         return;
+    session->will = NULL;
     mqw__record_will_over(session);
     publish_letter(session, will);
-    drop(will);
+    mqw__will_drop(will);
 }
 
 static void on_due(mqw__deadline *deadline)
