@@ -83,6 +83,39 @@ static const load loads[] = {LOAD("messages/received", packets_received), LOAD("
 
 enum { LOADS = sizeof loads / sizeof loads[0] };
 
+// The bounds of this broker and of each client, which a hook may have changed for one; 0: there is none.
+typedef struct bound {
+    const char *topic;
+    size_t at, size; // in the options
+} bound;
+
+#define BOUND(topic, field)                                                                              \
+    {                                                                                                    \
+        SYS "limits/" topic, offsetof(mqw_broker_options, field), sizeof((mqw_broker_options *)0)->field \
+    }
+static const bound bounds[] = {
+    BOUND("connections", max_connections),
+    BOUND("connections/per_address", max_per_address),
+    BOUND("connections/rate", max_connect_rate),
+    BOUND("sessions", max_sessions),
+    BOUND("retained", max_retained),
+    BOUND("memory", max_memory),
+    BOUND("first_packet", max_first_packet),
+    BOUND("client/packet", limits.max_packet_size),
+    BOUND("client/session_expiry", limits.max_session_expiry),
+    BOUND("client/queued", limits.max_queued),
+    BOUND("client/queued/bytes", limits.max_queued_bytes),
+    BOUND("client/output", limits.max_output),
+    BOUND("client/subscriptions", limits.max_subscriptions),
+    BOUND("client/publish/rate", limits.max_publish_rate),
+    BOUND("client/bytes/rate", limits.max_byte_rate),
+    BOUND("client/levels", limits.max_filter_levels),
+    BOUND("client/receive_maximum", limits.receive_maximum),
+    BOUND("client/inflight", limits.max_inflight),
+    BOUND("client/keep_alive", limits.max_keep_alive),
+};
+#undef BOUND
+
 // What an average of so many minutes keeps of itself in a second: e to the -1/60, -1/300, -1/900.
 static const struct {
     int minutes;
@@ -121,15 +154,42 @@ static void tell(mqw_broker *broker, const char *topic, const char *words)
     mqw__post_end(&post);
 }
 
-static void tell_counters(mqw__status *status, const uint64_t *values)
+static void tell_number(mqw_broker *broker, const char *topic, uint64_t number)
 {
     char words[WORD_MAX];
-    for (size_t i = 0; i < COUNTERS; i++) {
-        if (status->told && status->values[i] == values[i])
-            continue;
-        (void)snprintf(words, sizeof words, "%" PRIu64, values[i]);
-        tell(status->broker, topics[i], words);
-    }
+    (void)snprintf(words, sizeof words, "%" PRIu64, number);
+    tell(broker, topic, words);
+}
+
+static uint64_t bound_of(const mqw_broker_options *options, const bound *which)
+{
+    const char *at = (const char *)options + which->at;
+    uint16_t small;
+    uint32_t normal;
+    uint64_t large;
+    memcpy(&small, at, sizeof small);
+    if (which->size == sizeof small)
+        return small;
+    memcpy(&normal, at, sizeof normal);
+    if (which->size == sizeof normal)
+        return normal;
+    memcpy(&large, at, sizeof large);
+    return large;
+}
+
+// What does not change.
+static void tell_once(mqw_broker *broker)
+{
+    tell(broker, SYS "version", "mqwire " MQW_BROKER_VERSION);
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        tell_number(broker, bounds[i].topic, bound_of(&broker->options, &bounds[i]));
+}
+
+static void tell_counters(mqw__status *status, const uint64_t *values)
+{
+    for (size_t i = 0; i < COUNTERS; i++)
+        if (!status->told || status->values[i] != values[i])
+            tell_number(status->broker, topics[i], values[i]);
 }
 
 // What is left of an average after so many seconds.
@@ -181,7 +241,7 @@ static void update(mqw__deadline *deadline)
     broker->counts.memory_maximum = counts.memory_maximum;
     memcpy(values, &counts, sizeof values);
     if (!status->told)
-        tell(broker, SYS "version", "mqwire " MQW_BROKER_VERSION);
+        tell_once(broker);
     tell_counters(status, values);
     tell_loads(status, values, now - status->since);
     memcpy(status->values, values, sizeof values);

@@ -169,6 +169,21 @@ static const char *retained_at(const char *topic)
     return words;
 }
 
+static void bounds_are_told(void **state)
+{
+    const mqw_broker_options options = {
+        .status_interval = 10, .max_per_address = 7, .limits = {.max_filter_levels = 9}};
+    (void)state;
+    start(&options);
+    passes(1);
+    assert_string_equal(retained_at("$SYS/broker/limits/connections"), "100000");
+    assert_string_equal(retained_at("$SYS/broker/limits/connections/per_address"), "7");
+    assert_string_equal(retained_at("$SYS/broker/limits/memory"), "1073741824");
+    assert_string_equal(retained_at("$SYS/broker/limits/client/levels"), "9");
+    assert_string_equal(retained_at("$SYS/broker/limits/client/publish/rate"), "0");
+    finish();
+}
+
 // Averages by the minute come up, and fade.
 static void loads_are_averages_a_minute(void **state)
 {
@@ -230,6 +245,7 @@ int main(void)
         cmocka_unit_test(subscribers_of_sys_hear_what_changes),
         cmocka_unit_test(nobody_else_hears_of_it),
         cmocka_unit_test(every_counter_has_its_topic),
+        cmocka_unit_test(bounds_are_told),
         cmocka_unit_test(loads_are_averages_a_minute),
         cmocka_unit_test(sys_takes_no_room_from_retained_messages),
         cmocka_unit_test(without_memory_it_goes_on),
