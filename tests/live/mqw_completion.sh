@@ -30,15 +30,16 @@ mkdir "$scratch/bin"
 ln -s "$(readlink -f "$MQW")" "$scratch/bin/mqw"
 
 offers 'mqw '
-offered pub sub decode open listen help --version
-offers 'mqw p'
+offered pub sub serve passwd decode open listen help --version
+offers 'mqw pu'
 lines 1 '^pub$'
 lines 1 .
 offers 'mqw help s'
 lines 1 '^sub$'
+lines 1 '^serve$'
 
 # every option of every command is offered
-for command in pub sub decode open listen; do
+for command in pub sub serve passwd decode open listen; do
     offers "mqw $command --"
     sort "$out" >"$scratch/offered"
     run 0 "$MQW" help --table "$command"
@@ -65,12 +66,18 @@ offered "$scratch/a certificate.pem" "$scratch/a directory"
 offers "mqw pub --capath $scratch/a"
 offered "$scratch/a directory"
 silent_of certificate
+offers 'mqw serve --set clients.max_q'
+offered clients.max_queued= clients.max_queued_bytes= clients.max_qos=
+offers 'mqw serve --log-level no'
+lines 1 '^notice$'
+offers "mqw passwd $scratch/a"
+offered "$scratch/a certificate.pem"
 offers "mqw decode $scratch/a"
 offered "$scratch/a certificate.pem"
 
 # The script of zsh, where there is one: it can be loaded, and hands each option of mqw to _arguments.
 if command -v zsh >/dev/null; then
-    for command in pub sub decode open listen; do
+    for command in pub sub serve passwd decode open listen; do
         check
         # shellcheck disable=SC2016 # the variables are those of the zsh inside
         timeout 20 zsh -f -c '

@@ -9,23 +9,25 @@ says 'mqw open'
 says 'mqw listen'
 says 'mqw pub'
 says 'mqw sub'
+says 'mqw serve'
+says 'mqw passwd'
 run 0 "$MQW" --help
 says 'mqw decode'
 run 0 "$MQW" --version
 lines 1 '^mqw [0-9]+\.[0-9]+\.[0-9]+$'
 
-for command in decode open listen pub sub; do
+for command in decode open listen pub sub serve passwd; do
     run 0 "$MQW" "$command" --help
     says "usage: mqw $command"
-    says '--json'
-    says '--color'
+    [ "$command" = passwd ] || says '--json'
+    [ "$command" = passwd ] || says '--color'
     says 'exit codes:'
     lines 0 '.{81}'
     cp "$out" "$scratch/one"
     run 0 "$MQW" help "$command"
     cmp -s "$out" "$scratch/one" || fail "mqw help $command and mqw $command --help differ"
 done
-for command in decode open listen; do # of pub and sub it is the host
+for command in decode open listen serve passwd; do # of pub and sub it is the host
     run 0 "$MQW" "$command" -h
     says "usage: mqw $command"
 done
@@ -45,9 +47,9 @@ for option in version from hex lenient full; do
 done
 
 # the manual pages have every option with its letter, and name none that there is not
-for command in decode open listen pub sub; do
+for command in decode open listen pub sub serve passwd; do
     case $command in
-    pub | sub) page="${SOURCE_DIR:-.}/docs/man/mqw-$command.1" ;;
+    pub | sub | serve | passwd) page="${SOURCE_DIR:-.}/docs/man/mqw-$command.1" ;;
     *) page="${SOURCE_DIR:-.}/docs/man/mqw.1" ;;
     esac
     run 0 "$MQW" help --table "$command"
@@ -63,12 +65,36 @@ for command in decode open listen pub sub; do
     done <"$scratch/table"
     cut -f 2 "$scratch/table" >>"$scratch/names.${page##*/}"
 done
-for page in mqw.1 mqw-pub.1 mqw-sub.1; do
+for page in mqw.1 mqw-pub.1 mqw-sub.1 mqw-serve.1 mqw-passwd.1; do
     sed -nE 's/^\.It.* Fl -([a-z0-9-]+).*/--\1/p' "${SOURCE_DIR:-.}/docs/man/$page" | while read -r name; do
         check
         grep -qxF -e "$name" "$scratch/names.$page" || fail "$page has $name, mqw has not"
     done
 done
+
+# the page of the configuration has every key in its section, with its default, and names none that there is not
+page="${SOURCE_DIR:-.}/docs/man/mqw-serve.conf.5"
+run 0 "$MQW" serve --print-config mqtt://127.0.0.1:1883
+sed -E 's/^\[listener 1\]/[listener NAME]/; s/^# //' "$out" |
+    awk '/^\[/ { section = $0; next } NF { key = $1; sub(/^[^=]*= ?/, ""); print section "\t" key "\t" $0 }' >"$scratch/keys"
+sed -nE 's/^\.Ss (\[.*\])$/\1/p; s/^\.It Ic ([a-z_]+).*/\1/p' "$page" |
+    awk '/^\[/ { section = $0; next } { print section "\t" $1 }' | sort >"$scratch/described"
+check
+cut -f 1,2 "$scratch/keys" | sort | diff - "$scratch/described" >"$scratch/differences" ||
+    { cp "$scratch/differences" "$out"; fail "mqw-serve.conf.5 and the keys differ"; }
+# behind a key stands its default, in brackets; where there is none, nothing
+while IFS='	' read -r section key value; do
+    check
+    case $key in address | anonymous) continue ;; esac
+    shown=$(awk -v section="$section" -v key="$key" '$1 == ".Ss" { in_it = substr($0, 5) == section }
+        in_it && $1 == ".It" && $3 == key { print $0; exit }' "$page" | sed -nE 's/.* Pq (.*)$/\1/p')
+    [ "$shown" = "$value" ] || fail "mqw-serve.conf.5: $section $key: the default is '$value', not '$shown'"
+done <"$scratch/keys"
+# the example is sound, and is what the page says
+check
+sed 's/^#\([a-z_]* =\)/\1/' "${SOURCE_DIR:-.}/docs/mqw-serve.conf" | grep -oE '^[a-z_]+' | sort -u >"$scratch/shown"
+cut -f 2 "$scratch/keys" | sort -u | comm -13 - "$scratch/shown" >"$out"
+[ ! -s "$out" ] || fail 'the example has keys that there are not'
 
 # usage is exit code 2, and says what was probably meant
 run 2 "$MQW"

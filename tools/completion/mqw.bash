@@ -7,6 +7,12 @@ _mqw_option() {
         '$1 == option || $2 == option { print $3 "\t" $4; exit }'
 }
 
+# Prints the keys of mqw serve.
+_mqw_keys() {
+    "${COMP_WORDS[0]}" serve --print-config 2>/dev/null | awk '/^\[listener/ { exit } /^\[/ { section = substr($1, 2, length($1) - 2); next }
+        NF { sub(/^# /, ""); print section "." $1 }'
+}
+
 _mqw_values() { # VALUE WORDS
     local IFS=$'\n'
     case $1 in
@@ -14,6 +20,10 @@ _mqw_values() { # VALUE WORDS
     DIR) COMPREPLY=($(compgen -d -- "$current")) ;;
     HOST) COMPREPLY=($(compgen -A hostname -- "$current")) ;;
     "PACKET NAME VALUE") COMPREPLY=($(IFS=' '; compgen -W 'connect publish subscribe unsubscribe disconnect will' -- "$current")) ;;
+    SECTION.KEY=VALUE)
+        COMPREPLY=($(compgen -S = -W "$(_mqw_keys)" -- "$current"))
+        compopt -o nospace 2>/dev/null
+        ;;
     *) COMPREPLY=($(IFS=' '; compgen -W "$2" -- "$current")) ;;
     esac
     case $1 in FILE | DIR) compopt -o filenames 2>/dev/null ;; esac
@@ -43,7 +53,7 @@ _mqw() {
     fi
     if [[ $current == -* ]]; then
         COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" help --table "$command" 2>/dev/null | cut -f 2)" -- "$current"))
-    elif [[ $command == decode ]]; then
+    elif [[ $command == decode || $command == passwd ]]; then
         _mqw_values FILE
     fi
 }

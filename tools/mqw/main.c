@@ -78,7 +78,8 @@ static const char serve_more[] =
 
 static const char serve_codes[] =
     "  0  it was ended by a signal, or nothing is wrong\n"
-    "  2  the command line, the configuration or a file that it names is not understood\n"
+    "  2  the command line, the configuration or a file that it names is not\n"
+    "     understood\n"
     "  3  it cannot listen, or the store cannot be opened\n"
     "  4  the system failed, or it was ended by force\n";
 
