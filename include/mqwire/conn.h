@@ -395,6 +395,8 @@ typedef struct mqw_counters {
 
 /** How far it is. */
 MQW_API mqw_state mqw_conn_state(const mqw_conn *conn);
+/** Whether the peer has said goodbye: it sent DISCONNECT, or a CONNACK that refuses. */
+MQW_API bool mqw_conn_peer_ended(const mqw_conn *conn);
 /** Which end we are. */
 MQW_API mqw_role mqw_conn_role(const mqw_conn *conn);
 /** The version spoken: 3, 4 or 5; before a CONNECT that of the options. */

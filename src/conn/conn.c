@@ -246,6 +246,11 @@ mqw_state mqw_conn_state(const mqw_conn *conn)
     return (mqw_state)conn->state;
 }
 
+bool mqw_conn_peer_ended(const mqw_conn *conn)
+{
+    return (conn->flags & MQW__PEER_ENDED) != 0;
+}
+
 mqw_role mqw_conn_role(const mqw_conn *conn)
 {
     return (mqw_role)conn->role;

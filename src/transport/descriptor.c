@@ -239,15 +239,33 @@ static void show_end(char *out, size_t cap, int fd, bool peer)
         mqw__address_show(out, cap, (const struct sockaddr *)&name, len);
 }
 
+// A program asks several times when a peer comes: may it, and then for its log.
+static void show_ends(const mqw_stream *stream, int fd, mqw_stream_facts *out)
+{
+    mqw__loop *loop = stream->owner ? stream->loop : NULL;
+    if (!loop || loop->shown != stream) {
+        show_end(out->peer, sizeof out->peer, fd, true);
+        show_end(out->local, sizeof out->local, fd, false);
+    }
+    if (!loop)
+        return;
+    if (loop->shown == stream) {
+        memcpy(out->peer, loop->ends[0], sizeof out->peer);
+        memcpy(out->local, loop->ends[1], sizeof out->local);
+    } else if (out->peer[0]) {
+        memcpy(loop->ends[0], out->peer, sizeof out->peer);
+        memcpy(loop->ends[1], out->local, sizeof out->local);
+        loop->shown = stream;
+    }
+}
+
 static void facts(const mqw_stream *stream, mqw_stream_facts *out)
 {
     const descriptor *self = (const descriptor *)stream;
     int in = self->watch.fd;
     out->descriptor = stream->closed ? -1 : in;
-    if ((stream->bits & SOCKET) && !stream->closed) {
-        show_end(out->peer, sizeof out->peer, in, true);
-        show_end(out->local, sizeof out->local, in, false);
-    }
+    if ((stream->bits & SOCKET) && !stream->closed)
+        show_ends(stream, in, out);
     if (out->peer[0])
         return;
     if (is_one(self))
@@ -269,7 +287,8 @@ static const mqw__stream_kind kind = {.attach = attach,
                                       .shut = shut,
                                       .close = close_both,
                                       .facts = facts,
-                                      .release = release};
+                                      .release = release,
+                                      .closes_it = true};
 
 // Whether it was blocking.
 static bool make_non_blocking(int fd)

@@ -265,16 +265,11 @@ void mqw__link_close(mqw__link *link)
     list(link);
 }
 
-// After a farewell the peer's end is mostly there already: then there is nothing to wait for.
-static bool is_deserted(mqw__link *link)
+// A client that has said goodbye waits for nothing, so a server closes at once (section 3.14.4).
+static bool is_deserted(const mqw__link *link)
 {
-    uint8_t unheard[256];
-    if (link->ended || link->stream->layers || mqw_conn_state(link->conn) != MQW_STATE_ENDED)
-        return link->ended;
-    link->pumping = true;
-    int got = mqw__stream_read(link->stream, unheard, sizeof unheard);
-    link->pumping = false;
-    return got == 0;
+    bool left = mqw_conn_role(link->conn) == MQW_SERVER && mqw_conn_peer_ended(link->conn);
+    return link->ended || left;
 }
 
 // All is written: our end goes out, and the peer's is waited for when it can come.
@@ -291,8 +286,9 @@ static void finish(mqw__link *link)
             return;
     }
     link->phase = MQW__LINGERING;
+    const mqw__stream_kind *kind = link->stream->kind;
     bool over = link->broken || is_deserted(link);
-    if (link->phase == MQW__LINGERING && (over || !link->stream->kind->shut(link->stream)))
+    if ((over && kind->closes_it) || link->broken || !kind->shut(link->stream) || over)
         mqw__link_kill(link);
     if (link->phase == MQW__DEAD)
         return;

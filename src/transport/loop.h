@@ -46,6 +46,8 @@ typedef struct mqw__loop {
     size_t took;           /**< Bytes that were read in this turn … */
     size_t gave;           /**< … and written. */
     size_t gain;           /**< How many are written for each that is read, lately. */
+    const void *shown;     /**< The stream whose ends were shown last; NULL: none. */
+    char ends[2][120];     /**< Of that stream: the peer's, ours. */
     int handles;           /**< Open, or not yet quite closed. */
 #if MQW__EPOLL
     uv_poll_t poll;           /**< Of the set; watch_epoll.c. */

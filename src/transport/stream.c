@@ -28,6 +28,8 @@ void mqw__stream_detach(mqw_stream *stream)
         return;
     if (stream->kind->detach)
         stream->kind->detach(stream);
+    if (stream->loop->shown == stream)
+        stream->loop->shown = NULL;
     stream->owner = NULL;
     stream->uv = stream->loop->uv;
     stream->armed = 0;

@@ -29,7 +29,8 @@ typedef struct mqw__stream_kind {
     void (*facts)(const mqw_stream *stream, mqw_stream_facts *facts);
     /** The descriptor, when there is exactly one and it may be given away; else -1. NULL: -1. */
     int (*release)(mqw_stream *stream);
-    bool one_loop; /**< It cannot move to another loop. */
+    bool one_loop;  /**< It cannot move to another loop. */
+    bool closes_it; /**< Closing ends the sending side, too: `shut` may be left out. */
 } mqw__stream_kind;
 
 /** Whose end a stream is when something stands in between (the PROXY protocol). */

@@ -563,6 +563,20 @@ static void what_a_link_is_told(void **state)
     mqw_conn_free(server);
 }
 
+static void who_has_said_goodbye(void **state)
+{
+    (void)state;
+    mqw_conn *client = opened(MQW_CLIENT, 5, NULL), *server = opened(MQW_SERVER, 5, NULL);
+    assert_false(mqw_conn_peer_ended(server));
+    says(client, "DISCONNECT");
+    assert_int_equal(carry(client, server), 0);
+    assert_true(mqw_conn_peer_ended(server));
+    assert_false(mqw_conn_peer_ended(client));
+    mqw_conn_free(client);
+    mqw_conn_free(server);
+    heard[0] = '\0';
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,6 +601,7 @@ int main(void)
         cmocka_unit_test(a_link_without_memory),
         cmocka_unit_test(no_farewell_inside_a_payload),
         cmocka_unit_test(the_last_refusal_is_explained),
+        cmocka_unit_test(who_has_said_goodbye),
         cmocka_unit_test(what_a_link_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
