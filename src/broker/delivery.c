@@ -233,15 +233,27 @@ static mqw__group *find_group(const round *r, uint32_t number)
     return group_of(&m, number);
 }
 
-// Nobody takes it: QoS 0 for nobody who is connected is no loss that was not to be expected.
+// A member that would take it if it had room; NULL: all sessions are about to end, or it is QoS 0 and nobody
+// is connected.
+static mqw__session *full_member(const round *r, const mqw__group *group)
+{
+    size_t size = mqw__post_size(r->post);
+    for (uint32_t i = 0; r->post->publish->qos && i < group->crowd.count; i++) {
+        mqw__session *session = group->crowd.members[i]->session;
+        if (session && !session->doomed && !mqw__waiting_has_room(session, size))
+            return session;
+    }
+    return NULL;
+}
+
+// Nobody takes it.
 static void lose(round *r, const mqw__group *group)
 {
+    mqw__session *full = full_member(r, group);
     r->met = true;
-    mqw__session *session = group->crowd.count ? group->crowd.members[0]->session : NULL;
-    if (!session || r->post->publish->qos == 0)
-        r->taken = true;
-    else
-        mqw__broker_dropped(session, r->post->publish, MQW_DROP_QUEUE_FULL);
+    r->taken |= !full;
+    if (full)
+        mqw__broker_dropped(full, r->post->publish, MQW_DROP_QUEUE_FULL);
 }
 
 // One member gets it (4.8.2); when that fails, of which the hook hears, the next one.
@@ -325,6 +337,8 @@ int mqw__deliver(mqw_broker *broker, mqw__post *post)
     round r = {.broker = broker, .post = post};
     int retained = post->publish->retain ? mqw__retain(broker, post) : 0;
     mqw__matches m;
+    if (retained < 0 && retained != MQW_E_FULL) // nobody hears what its publisher may send again
+        return MQW_REASON_QUOTA_EXCEEDED;
     bool all = mqw__tree_match(broker->tree, post->publish->topic, &m) == 0;
     if (m.plain_count + m.group_count > 0 && post->publish->payload.len > SHARE_FROM)
         share(&r, &m);

@@ -155,6 +155,17 @@ static bool give(const mqw__feed *feed, mqw_conn *conn, mqw__letter *letter)
     return given;
 }
 
+// Unless it was replaced or taken out meanwhile.
+static mqw__letter *take_ahead(mqw__feed *feed)
+{
+    mqw__letter *letter = feed->ahead;
+    feed->ahead = NULL;
+    if (letter && mqw__retained_find(feed->session->broker->retained, mqw__letter_topic(letter)) == letter)
+        return letter;
+    mqw__letter_drop(letter);
+    return NULL;
+}
+
 static bool end_if_over(mqw__session *session)
 {
     bool over = mqw__walk_over(session->feed->walk);
@@ -167,8 +178,7 @@ static bool end_if_over(mqw__session *session)
 static bool feed_one(mqw__session *session, mqw_conn *conn)
 {
     mqw__feed *feed = session->feed;
-    mqw__letter *letter = feed->ahead;
-    feed->ahead = NULL;
+    mqw__letter *letter = take_ahead(feed);
     if (!letter) {
         letter = mqw__walk_next(feed->walk);
         if (!letter)
