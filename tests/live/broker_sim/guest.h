@@ -411,7 +411,9 @@ static inline void guest_acked(guest *g, uint8_t type, const mqw_ack *ack)
 
 static inline void guest_handles(guest *g, cable *c, const mqw_packet *packet)
 {
-    note_packet(g->on, "  guest <", packet);
+    char name[16];
+    snprintf(name, sizeof name, "  guest %u <", g->who);
+    note_packet(g->on, name, packet);
     switch (packet->type) {
     case MQW_CONNACK: guest_welcomed(g, c, &packet->connack); break;
     case MQW_PUBLISH: guest_gets(g, c, &packet->publish); break;

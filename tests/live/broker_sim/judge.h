@@ -230,8 +230,9 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
     copy *c = find_copy(m, (unsigned)number, r, &choices);
     m->arrived++;
     judge_content(m, (unsigned)number, r, was);
-    if (!c && is_passed_on(m, (unsigned)number, r))
-        return;
+    if (!c && (is_passed_on(m, (unsigned)number, r) ||
+               (m->doubtful && !m->messages[number].taken && m->messages[number].sent)))
+        return; // refused in the middle of it, for want of memory or disk
     if (!c) {
         if (!m->accounts[r->who].maybe || m->accounts[r->who].life != r->life)
             tell_expected(m, (unsigned)number, r);

@@ -384,7 +384,8 @@ static inline void model_answered(model *m, unsigned number, uint8_t reason)
         }
         return;
     }
-    if (!msg->taken && !msg->denied && !msg->empty)
+    if (!msg->taken && !msg->denied && !msg->empty &&
+        !msg->early) // early: nobody could take it, and it was told
         wrong(m->on, "message %u is acknowledged and was not taken", number);
     msg->acked = true;
 }
