@@ -122,10 +122,21 @@ static void settle(mqw__filters *filters, int reason)
 
 // --- those that are granted are made ---
 
+// The tree counts its memory, but asks nobody.
+static bool has_room(mqw_broker *broker, mqw_text filter)
+{
+    size_t cost = mqw__tree_cost(filter);
+    bool held = mqw__hold(broker, cost);
+    if (held)
+        mqw__let_go(broker, cost);
+    return held;
+}
+
 static bool is_full(const mqw__session *session, mqw_text filter)
 {
-    return session->subscription_count >= mqw__session_limits(session)->max_subscriptions &&
-           !mqw__tree_find(session->broker->tree, filter, session, NULL);
+    bool full = session->subscription_count >= mqw__session_limits(session)->max_subscriptions ||
+                !has_room(session->broker, filter);
+    return full && !mqw__tree_find(session->broker->tree, filter, session, NULL);
 }
 
 static void remove_subscription(mqw__session *session, mqw__subscription *subscription)

@@ -57,6 +57,11 @@ typedef struct mqw__tree mqw__tree;
 mqw__tree *mqw__tree_new(const mqw_allocator *allocator, uint64_t *memory, uint64_t seed);
 /** Frees it with all subscriptions. NULL is fine. */
 void mqw__tree_free(mqw__tree *tree);
+/** More bytes than a new subscription takes, arrays and tables that grow with all of them left out. */
+static inline size_t mqw__tree_cost(mqw_text filter)
+{
+    return 512 + filter.len;
+}
 /** Adds a subscription, or finds the one that the subscriber has for this filter (with its `$share/name/`):
  * flags and identifier are set to those of `item` either way. `item->filter` is valid and has its mount point
  * behind `$share/name/`; how long that is, is asked of the session. 1: new; 0: it was there;

@@ -134,6 +134,31 @@ static void memory_for_an_address_may_not_be_there(void **state)
     finish();
 }
 
+// ---- memory ----
+
+// Subscriptions are refused, too, when all memory is taken; those that are there can still be changed.
+static void subscriptions_are_bounded_by_memory(void **state)
+{
+    const size_t most = 300000;
+    int granted = 0;
+    (void)state;
+    start_with((mqw_broker_options){.max_memory = most, .limits = {.max_subscriptions = UINT32_MAX}});
+    is_there("a", "CONNECT version=5 client_id=\"a\" clean_start keep_alive=0");
+    heard[0] = '\0';
+    for (; granted < 10000 && !strstr(heard, "0x97"); granted++) {
+        char line[128];
+        (void)snprintf(line, sizeof line, "SUBSCRIBE packet_id=1 filter=\"dev/%05d/+\":0", granted);
+        heard[0] = '\0';
+        tells("a", line);
+    }
+    assert_in_range(granted, 500, 9999);
+    assert_true(status().memory <= most);
+    heard[0] = '\0';
+    tells("a", "SUBSCRIBE packet_id=1 filter=\"dev/00007/+\":1");
+    hears("a: SUBACK packet_id=1 reasons=0x01");
+    finish();
+}
+
 // ---- rates ----
 
 static void publish_many(const char *name, int count)
@@ -226,6 +251,7 @@ int main(void)
         cmocka_unit_test(an_address_has_so_many_of_them),
         cmocka_unit_test(an_address_may_be_known_later),
         cmocka_unit_test(memory_for_an_address_may_not_be_there),
+        cmocka_unit_test(subscriptions_are_bounded_by_memory),
         cmocka_unit_test(publish_rate_is_kept_by_not_reading),
         cmocka_unit_test(byte_rate_is_kept_in_the_same_way),
         cmocka_unit_test(a_large_message_is_paid_for_later),
