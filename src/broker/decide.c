@@ -233,8 +233,8 @@ void mqw_peer_decide(mqw_ticket *ticket, uint8_t reason, const mqw_props *props)
     if (affairs && props)
         keep_answer(affairs, props);
     if (affairs && reason < 0x80 && !keep_changes(affairs))
-        reason = MQW_REASON_QUOTA_EXCEEDED;
-    if (affairs)
+        mqw__peer_end(ticket->peer, MQW_REASON_QUOTA_EXCEEDED, "no memory");
+    else if (affairs)
         decide(affairs, reason);
     free_ticket(ticket);
 }

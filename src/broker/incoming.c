@@ -35,14 +35,14 @@ static bool is_sound(const mqw_publish *publish)
     return publish->qos <= 2 && publish->topic.len <= UINT16_MAX && mqw_topic_check(publish->topic) == 0;
 }
 
-// The message itself: whoever has subscribed gets it. A reason code.
+// The message itself: whoever has subscribed gets it. A reason code, or negative: the broker has failed.
 static int deliver(mqw_peer *peer, const mqw_publish *publish, mqw_conn *conn)
 {
     mqw__session *session = peer->session;
     mqw__post post;
     int result = mqw__post_begin(peer->broker, &post, publish);
     if (result < 0)
-        return result == MQW_E_NO_MEMORY ? MQW_REASON_QUOTA_EXCEEDED : MQW_REASON_IMPLEMENTATION_SPECIFIC;
+        return result == MQW_E_NO_MEMORY ? result : MQW_REASON_IMPLEMENTATION_SPECIFIC;
     post.from = session->number;
     post.from_id = mqw__session_id(session);
     post.conn = conn;
@@ -51,16 +51,17 @@ static int deliver(mqw_peer *peer, const mqw_publish *publish, mqw_conn *conn)
     return result;
 }
 
-// A QoS 2 identifier is taken before the message is, and free again when that was refused.
+// A QoS 2 identifier is taken before the message is, and free again when that was refused. Negative: it
+// cannot be kept.
 static int take_id(mqw__session *session, uint16_t packet_id)
 {
     mqw_session *promises = mqw__session_promises(session);
     if (!promises || mqw_session_receive(promises, packet_id) < 0)
-        return MQW_REASON_QUOTA_EXCEEDED;
-    if (mqw__record_received(session, packet_id) == 0)
-        return 0;
-    (void)mqw_session_release(promises, packet_id);
-    return MQW_REASON_QUOTA_EXCEEDED;
+        return MQW_E_NO_MEMORY;
+    int result = mqw__record_received(session, packet_id);
+    if (result < 0)
+        (void)mqw_session_release(promises, packet_id);
+    return result;
 }
 
 // Negative: it cannot be stored that it is free.
@@ -72,32 +73,43 @@ static int give_id(mqw__session *session, uint16_t packet_id)
     return result;
 }
 
-// Before 5.0 a message that could not be stored can only be answered by an end: its acknowledgement would be
-// a lie.
+// Before 5.0 a message that the broker itself could not keep can only be answered by an end: its
+// acknowledgement would be a lie.
 static bool is_lost(const mqw_peer *peer, uint8_t qos, int reason)
 {
-    return qos > 0 && reason >= 0x80 && peer->session->version != MQW_5_0 && !mqw__record_well(peer->broker);
+    return qos > 0 && peer->session->version != MQW_5_0 &&
+           (reason < 0 || (reason >= 0x80 && !mqw__record_well(peer->broker)));
 }
 
-// `said`: QoS and identifier as they came, which the answer goes by, whatever the hook has made of them.
-static void take(mqw_peer *peer, const mqw_publish *publish, uint8_t qos, uint16_t packet_id, mqw_conn *conn)
+static void tell(mqw_peer *peer, const mqw_publish *publish)
 {
     mqw_broker *broker = peer->broker;
-    mqw__session *session = peer->session;
-    int reason = qos == 2 ? take_id(session, packet_id) : 0;
+    if (broker->hooks.on_published && peer->stand == MQW__WELCOME)
+        broker->hooks.on_published(broker, peer, publish, broker->options.ctx);
+}
+
+// `reason`: what has become of a message; `taken`: its identifier is. Negative reasons are the broker's own.
+static void settle(mqw_peer *peer, uint8_t qos, uint16_t packet_id, int reason, bool taken)
+{
+    bool refused = reason < 0 || reason >= 0x80;
+    peer->broker->counts.publish_refused += refused;
+    if (is_lost(peer, qos, reason) || (refused && taken && give_id(peer->session, packet_id) < 0))
+        mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "its message could not be kept");
+    else
+        answer(peer, qos, packet_id, reason < 0 ? MQW_REASON_QUOTA_EXCEEDED : reason);
+}
+
+// QoS and identifier are as they came: the answer goes by them, whatever the hook has made of the message.
+static void take(mqw_peer *peer, const mqw_publish *publish, uint8_t qos, uint16_t packet_id, mqw_conn *conn)
+{
+    int reason = qos == 2 ? take_id(peer->session, packet_id) : 0;
     bool taken = qos == 2 && reason == 0;
     if (reason == 0)
         reason = deliver(peer, publish, conn);
-    if (reason < 0x80 && broker->hooks.on_published && peer->stand == MQW__WELCOME)
-        broker->hooks.on_published(broker, peer, publish, broker->options.ctx);
-    if (peer->stand != MQW__WELCOME)
-        return;
-    broker->counts.publish_refused += reason >= 0x80;
-    bool unsaid = qos == 2 && !taken && peer->session->version != MQW_5_0;
-    if (unsaid || is_lost(peer, qos, reason) || (reason >= 0x80 && taken && give_id(session, packet_id) < 0))
-        mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "its message could not be stored");
-    else
-        answer(peer, qos, packet_id, reason);
+    if (reason >= 0 && reason < 0x80)
+        tell(peer, publish);
+    if (peer->stand == MQW__WELCOME)
+        settle(peer, qos, packet_id, reason, taken);
 }
 
 // --- the program's decision ---
@@ -162,12 +174,18 @@ static __attribute__((noinline)) void go_on_mounted(mqw_peer *peer, const mqw_pu
         refuse(peer, publish, MQW_REASON_TOPIC_NAME_INVALID);
 }
 
+static uint32_t size_of(const mqw_packet *packet)
+{
+    uint32_t length = packet->length;
+    return 2 + length + (length > 0x7F) + (length > 0x3FFF) + (length > 0x1FFFFF);
+}
+
 // What the connection has not judged already: its limits are those of 5.0, and those that all connections
 // share. 0, or a reason to end.
 static uint8_t breaks_limits(const mqw_broker_limits *limits, const mqw_packet *packet)
 {
     const mqw_publish *publish = &packet->publish;
-    if (packet->length > limits->max_packet_size)
+    if (size_of(packet) > limits->max_packet_size)
         return MQW_REASON_PACKET_TOO_LARGE;
     if (publish->qos > mqw__limits_qos(limits))
         return MQW_REASON_QOS_NOT_SUPPORTED;
@@ -201,7 +219,7 @@ void mqw__incoming_publish(mqw_peer *peer, const mqw_packet *packet)
         return;
     }
     if (peer->bucket)
-        mqw__limits_published(peer, packet->length);
+        mqw__limits_published(peer, size_of(packet));
     if (came_before(peer->session, publish))
         answer(peer, 2, publish->packet_id, 0);
     else if (!is_allowed(peer, limits, publish->topic))
