@@ -93,7 +93,8 @@ MQW_API int mqw_stream_websocket(mqw_stream *stream, mqw_role role, const char *
 /** Facts of a stream. Texts are empty when they do not apply. */
 typedef struct mqw_stream_facts {
     size_t size; /**< Set it to sizeof(mqw_stream_facts) before the call; 0: the first layout. */
-    /** `tcp://127.0.0.1:40000`, `tcp://[::1]:40000`, `unix:/path`, `fd:4` … (PROXY: the client's). */
+    /** `tcp://127.0.0.1:40000`, `tcp://[::1]:40000`, `unix:/path`, `fd:4` … (PROXY: the client's; empty until
+     * its header has come). */
     char peer[120];
     char local[120];        /**< Our end, in the same form. */
     int descriptor;         /**< The one read from; -1: none. */

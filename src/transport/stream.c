@@ -140,6 +140,8 @@ int mqw_stream_facts_of(const mqw_stream *stream, mqw_stream_facts *facts)
         mqw__address_show(all.peer, sizeof all.peer, (const struct sockaddr *)&proxied->peer, proxied->len);
         mqw__address_show(all.local, sizeof all.local, (const struct sockaddr *)&proxied->local,
                           proxied->len);
+    } else if (stream->proxied && !mqw__layers_bottom_ready(stream->layers)) {
+        all.peer[0] = '\0'; // the proxy is not who it is
     }
     all.size = size;
     memcpy(facts, &all, size);
