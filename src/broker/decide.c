@@ -230,13 +230,15 @@ void mqw_peer_decide(mqw_ticket *ticket, uint8_t reason, const mqw_props *props)
     if (!ticket)
         return;
     mqw__affairs *affairs = ticket->peer ? ticket->peer->affairs : NULL;
+    if (affairs)
+        forget_ticket(affairs);
+    free_ticket(ticket);
     if (affairs && props)
         keep_answer(affairs, props);
     if (affairs && reason < 0x80 && !keep_changes(affairs))
-        mqw__peer_end(ticket->peer, MQW_REASON_QUOTA_EXCEEDED, "no memory");
+        mqw__peer_end(affairs->peer, MQW_REASON_QUOTA_EXCEEDED, "no memory");
     else if (affairs)
         decide(affairs, reason);
-    free_ticket(ticket);
 }
 
 void mqw__tickets_forget(mqw_broker *broker)

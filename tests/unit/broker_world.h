@@ -96,13 +96,21 @@ static inline void world_free(void *self)
 
 // ---- wires ----
 
-static inline wire *wire_of(const char *name)
+// The last of that name; NULL: none.
+static inline wire *find_wire(const char *name)
 {
     for (int i = w.opened; i-- > 0;)
         if (strcmp(w.wires[i].name, name) == 0)
             return &w.wires[i];
-    fail_msg("no client %s", name);
     return NULL;
+}
+
+static inline wire *wire_of(const char *name)
+{
+    wire *at = find_wire(name);
+    if (!at)
+        fail_msg("no client %s", name);
+    return at;
 }
 
 static inline void note(const char *format, ...)
@@ -341,19 +349,28 @@ static inline void finish(void)
 
 // ---- clients ----
 
-// The stream of a client is there; nothing was said on it.
-static inline wire *arrives(const char *name)
+// The stream of a client is there; nothing was said on it. NULL: no memory.
+static inline wire *tries_to_arrive(const char *name)
 {
     mqw_conn_options plain = {.alias_in = MQW_ALIAS_RAW};
     assert_true(w.opened < WIRES);
+    mqw_conn *server = mqw_conn_new_shared(MQW_SERVER, mqw__broker_config(w.broker));
+    if (!server)
+        return NULL;
     wire *at = &w.wires[w.opened++];
     at->name = name;
     at->client = make(MQW_CLIENT, &plain);
-    at->server = mqw_conn_new_shared(MQW_SERVER, mqw__broker_config(w.broker));
-    assert_non_null(at->server);
+    at->server = server;
     mqw_conn_set_link(at->server, at, wire_woken);
     mqw_conn_clock(at->client, w.now);
     mqw_conn_clock(at->server, w.now);
+    return at;
+}
+
+static inline wire *arrives(const char *name)
+{
+    wire *at = tries_to_arrive(name);
+    assert_non_null(at);
     return at;
 }
 
