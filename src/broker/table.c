@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The table of buckets: linear hashing, half as many entries as buckets.
+// The table of buckets: linear hashing, about as many buckets as entries.
 #include "table.h"
 
 #include <string.h>
@@ -171,7 +171,7 @@ bool mqw__table_ready(mqw__table *table)
 void mqw__table_put(mqw__table *table, mqw__entry *entry)
 {
     table->entries++;
-    for (int i = 0; i < 2 && table->count < table->entries * 2; i++)
+    for (int i = 0; i < 2 && table->count < table->entries; i++)
         add_bucket(table);
     entry->hash = hash_of(table, entry->under, (mqw_text){key_of(entry), entry->len});
     mqw__entry **bucket = bucket_of(table, entry->hash);
@@ -186,7 +186,7 @@ void mqw__table_take(mqw__table *table, mqw__entry *entry)
         at = &(*at)->next;
     *at = entry->next;
     table->entries--;
-    for (int i = 0; i < 4 && table->count > table->entries * 4 && table->count > 1; i++)
+    for (int i = 0; i < 2 && table->count > table->entries * 2 && table->count > 1; i++)
         drop_bucket(table);
     if (table->count < table->cap / 4 && table->cap > FIRST_CAP)
         (void)set_cap(table, table->cap / 2);
