@@ -30,7 +30,7 @@ mkdir "$scratch/bin"
 ln -s "$(readlink -f "$MQW")" "$scratch/bin/mqw"
 
 offers 'mqw '
-offered pub sub serve passwd decode open listen help --version
+offered pub sub serve passwd bench decode open listen help --version
 offers 'mqw pu'
 lines 1 '^pub$'
 lines 1 .
@@ -39,7 +39,7 @@ lines 1 '^sub$'
 lines 1 '^serve$'
 
 # every option of every command is offered
-for command in pub sub serve passwd decode open listen; do
+for command in pub sub serve passwd bench decode open listen; do
     offers "mqw $command --"
     sort "$out" >"$scratch/offered"
     run 0 "$MQW" help --table "$command"
@@ -77,7 +77,7 @@ offered "$scratch/a certificate.pem"
 
 # The script of zsh, where there is one: it can be loaded, and hands each option of mqw to _arguments.
 if command -v zsh >/dev/null; then
-    for command in pub sub serve passwd decode open listen; do
+    for command in pub sub serve passwd bench decode open listen; do
         check
         # shellcheck disable=SC2016 # the variables are those of the zsh inside
         timeout 20 zsh -f -c '

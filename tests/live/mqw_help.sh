@@ -16,7 +16,7 @@ says 'mqw decode'
 run 0 "$MQW" --version
 lines 1 '^mqw [0-9]+\.[0-9]+\.[0-9]+$'
 
-for command in decode open listen pub sub serve passwd; do
+for command in decode open listen pub sub serve passwd bench; do
     run 0 "$MQW" "$command" --help
     says "usage: mqw $command"
     [ "$command" = passwd ] || says '--json'
@@ -27,7 +27,7 @@ for command in decode open listen pub sub serve passwd; do
     run 0 "$MQW" help "$command"
     cmp -s "$out" "$scratch/one" || fail "mqw help $command and mqw $command --help differ"
 done
-for command in decode open listen serve passwd; do # of pub and sub it is the host
+for command in decode open listen serve passwd bench; do # of pub and sub it is the host
     run 0 "$MQW" "$command" -h
     says "usage: mqw $command"
 done
@@ -47,9 +47,9 @@ for option in version from hex lenient full; do
 done
 
 # the manual pages have every option with its letter, and name none that there is not
-for command in decode open listen pub sub serve passwd; do
+for command in decode open listen pub sub serve passwd bench; do
     case $command in
-    pub | sub | serve | passwd) page="${SOURCE_DIR:-.}/docs/man/mqw-$command.1" ;;
+    pub | sub | serve | passwd | bench) page="${SOURCE_DIR:-.}/docs/man/mqw-$command.1" ;;
     *) page="${SOURCE_DIR:-.}/docs/man/mqw.1" ;;
     esac
     run 0 "$MQW" help --table "$command"
@@ -65,7 +65,7 @@ for command in decode open listen pub sub serve passwd; do
     done <"$scratch/table"
     cut -f 2 "$scratch/table" >>"$scratch/names.${page##*/}"
 done
-for page in mqw.1 mqw-pub.1 mqw-sub.1 mqw-serve.1 mqw-passwd.1; do
+for page in mqw.1 mqw-pub.1 mqw-sub.1 mqw-serve.1 mqw-passwd.1 mqw-bench.1; do
     sed -nE 's/^\.It.* Fl -([a-z0-9-]+).*/--\1/p' "${SOURCE_DIR:-.}/docs/man/$page" | while read -r name; do
         check
         grep -qxF -e "$name" "$scratch/names.$page" || fail "$page has $name, mqw has not"

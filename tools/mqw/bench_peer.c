@@ -7,7 +7,12 @@
 
 #include "tool.h"
 
-enum { OUTPUT_MAX = 64 * 1024 * 1024, EXPIRY = 3600 };
+enum { OUTPUT_MAX = 64 * 1024 * 1024, EXPIRY = 3600, TIMEOUT = 30000 };
+
+static uint32_t timeout_of(const tool_settings *settings)
+{
+    return settings->connect_timeout ? settings->connect_timeout : TIMEOUT;
+}
 
 /* --- What they share ----------------------------------------------------------------------------------- */
 
@@ -20,7 +25,7 @@ bool crew_make(bench_crew *crew, const bench_plan *plan, const char *address, uv
                                 .max_packet_size = MQW_PACKET_MAX,
                                 .max_output = OUTPUT_MAX,
                                 .max_total = UINT64_MAX,
-                                .connect_timeout = plan->settings->connect_timeout};
+                                .connect_timeout = timeout_of(plan->settings)};
     *crew = (bench_crew){.settings = plan->settings,
                          .plan = plan,
                          .address = address,
@@ -60,7 +65,7 @@ static void open_one(bench_crew *crew, bench_peer *peer)
                                 .config = crew->config,
                                 .proxy = crew->settings->proxy,
                                 .bind = crew->settings->bind,
-                                .connect_timeout = crew->settings->connect_timeout,
+                                .connect_timeout = timeout_of(crew->settings),
                                 .linger = 1000};
     secure_apply(crew->secure, &options);
     peer->begun = uv_hrtime();

@@ -242,7 +242,8 @@ const tool_option option_table[] = {
     FLAG(TRAFFIC, 0, "no-reconnect", no_reconnect, "end when the connection is lost, instead of coming back"),
 
     HEADING(CLIENT, "The session"),
-    WORD(CLIENT, 'V', "protocol-version", version, "N", protocols,
+    WORD(BENCH, 'V', "protocol-version", version, "N", protocols, "5 (the default), 311 or 31"),
+    WORD(TRAFFIC, 'V', "protocol-version", version, "N", protocols,
          "5, 311 or 31 only (5, and older ones where the server does not know it)"),
     TEXT(TRAFFIC, 'i', "id", client_id, "TEXT", "client identifier (the server picks one)"),
     TEXT(TRAFFIC, 'I', "id-prefix", id_prefix, "TEXT", "client identifier: TEXT and the number of the process"),
