@@ -134,7 +134,7 @@ static inline bool forward_behind(mqw_conn *conn, const mqw_forward *m)
 
 static int refuse(mqw_error *why, mqw_rule rule, const char *field)
 {
-    *why = (mqw_error){.code = MQW_E_REFUSED, .rule = rule, .field = field};
+    *why = (mqw_error){.code = MQW_E_REFUSED, .rule = (uint8_t)rule, .field = field};
     return MQW_E_REFUSED;
 }
 

@@ -46,7 +46,8 @@ enum {
     OUT_GONE = 8 /**< The sending side was closed. */
 };
 
-_Static_assert(sizeof(void *) > 8 || sizeof(descriptor) <= 88, "an idle connection stays small");
+_Static_assert(sizeof(void *) > 8 || !MQW__EPOLL || sizeof(descriptor) <= 88,
+               "an idle connection stays small");
 
 _Static_assert((int)MQW_READABLE == (int)UV_READABLE && (int)MQW_WRITABLE == (int)UV_WRITABLE,
                "one set of bits");

@@ -116,12 +116,16 @@ void mqw__loop_task(mqw__loop *loop, mqw__task *task)
     loop->last = task;
 }
 
+static size_t bounded(size_t value, size_t least, size_t most)
+{
+    return value > most ? most : value < least ? least : value;
+}
+
 size_t mqw__loop_budget(mqw__loop *loop)
 {
     loop->ready++;
     size_t most = loop->ready > MANY || loop->ready_before > MANY ? BUDGET_OF_MANY : MQW__BUFFER;
-    size_t fit = OUTPUT_OF_TURN / (loop->gain + 1); // the output of a turn stays in the cache
-    return fit > most ? most : fit < BUDGET_MIN ? BUDGET_MIN : fit;
+    return bounded(OUTPUT_OF_TURN / (loop->gain + 1), BUDGET_MIN, most); // a turn's output stays in the cache
 }
 
 // Finds the state by its prepare handle, whose callback is known here only.

@@ -106,6 +106,13 @@ static void the_writer_hears_of_it(void **state)
     mqw_conn_free(server);
 }
 
+static void refuse_all(heap *memory, bool on)
+{
+    memory->fail_at = on ? memory->allocations + 1 : 0;
+    memory->fail_on = on;
+    memory->failed = false;
+}
+
 static void without_memory(void **state)
 {
     (void)state;
@@ -113,11 +120,10 @@ static void without_memory(void **state)
     mqw_allocator allocator = heap_allocator(&memory);
     mqw_conn *server = opened(MQW_SERVER, 4, &(mqw_conn_options){.allocator = &allocator});
     mqw_config_trim(mqw_conn_config(server));
-    memory.fail_at = memory.allocations + 1;
-    memory.fail_on = true;
+    refuse_all(&memory, true);
     assert_int_equal(acknowledge(server, MQW_PUBACK, &(mqw_ack){.packet_id = 1}), MQW_E_NO_MEMORY);
     assert_int_equal(mqw_conn_waiting(server), 0);
-    memory.fail_on = memory.failed = false;
+    refuse_all(&memory, false);
     assert_int_equal(acknowledge(server, MQW_PUBACK, &(mqw_ack){.packet_id = 1}), 0);
     mqw_conn_free(server);
     assert_int_equal(memory.held, 0);
