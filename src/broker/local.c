@@ -23,7 +23,8 @@ struct mqw_local {
     mqw__subscription *subscription; // NULL: ended, and only waits to be freed
     mqw_local_handler *handler;
     void *ctx;
-    mqw__walk *walk; // retained messages that are still to be told
+    mqw__walk *walk;   // retained messages that are still to be told
+    uint64_t retained; // the last of them: newer ones are heard as they come
     mqw__told *first, **last;
     uint64_t bytes;
     uint32_t count;
@@ -138,7 +139,7 @@ static void tell_retained(mqw_local *local)
         if (!letter) {
             mqw__walk_end(local->walk);
             local->walk = NULL;
-        } else if (!is_expired(local->broker, letter)) {
+        } else if (letter->retained <= local->retained && !is_expired(local->broker, letter)) {
             (void)mqw__letter_keep(letter);
             tell(local, letter, letter->qos < qos ? letter->qos : qos, true, (mqw_text){NULL, 0});
             mqw__letter_drop(letter);
@@ -182,6 +183,7 @@ static int begin_walk(mqw_local *local, const mqw_filter *item)
     if (item->retain_handling == 2 || local->subscription->group)
         return 0;
     local->walk = mqw__retained_walk(local->broker->retained, item->filter, 0);
+    local->retained = local->broker->mail.retained;
     mqw__broker_soon(local->broker);
     return local->walk ? 0 : MQW_E_NO_MEMORY;
 }
