@@ -58,7 +58,9 @@ static mqw__session *take_over(mqw_broker *broker, const mqw__entrance *entrance
         mqw__peer_leave(old);
         session = mqw__session_find(broker, entrance->mount, entrance->id);
     }
-    if (session && (entrance->connect->clean_start || session->doomed)) { // MQTT-3.1.2-4
+    if (session)
+        mqw__will_overdue(session);
+    if (session && (entrance->connect->clean_start || mqw__session_is_over(session))) { // MQTT-3.1.2-4
         mqw__will_publish(session);
         mqw__session_end(session);
         session = NULL;

@@ -88,6 +88,8 @@ void mqw__authenticate_end(mqw_peer *peer);
 
 // wills.c
 
+/** Publishes a will whose delay is over, although its deadline has not fired yet. */
+void mqw__will_overdue(mqw__session *session);
 /** Frees a will that is no session's any more. NULL is fine. */
 void mqw__will_drop(mqw__will *will);
 

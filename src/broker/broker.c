@@ -249,5 +249,5 @@ int mqw_broker_publish(mqw_broker *broker, const mqw_publish *publish)
         return result;
     int reason = mqw__deliver(broker, &post);
     mqw__post_end(&post);
-    return reason < 0x80 ? 0 : MQW_E_FULL;
+    return reason < 0 ? reason : reason < 0x80 ? 0 : MQW_E_FULL;
 }

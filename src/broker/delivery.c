@@ -338,7 +338,7 @@ int mqw__deliver(mqw_broker *broker, mqw__post *post)
     int retained = post->publish->retain ? mqw__retain(broker, post) : 0;
     mqw__matches m;
     if (retained < 0 && retained != MQW_E_FULL) // nobody hears what its publisher may send again
-        return MQW_REASON_QUOTA_EXCEEDED;
+        return retained;
     bool all = mqw__tree_match(broker->tree, post->publish->topic, &m) == 0;
     if (m.plain_count + m.group_count > 0 && post->publish->payload.len > SHARE_FROM)
         share(&r, &m);

@@ -72,6 +72,8 @@ void mqw__session_end(mqw__session *session);
 void mqw__session_left(mqw__session *session);
 /** It is not connected, and ends at this time of the wall clock (UINT64_MAX: never). */
 void mqw__session_left_at(mqw__session *session, uint64_t ends_at);
+/** Whether its time has come, although it is still there. */
+bool mqw__session_is_over(const mqw__session *session);
 /** It ends, on the next turn, whatever its expiry. A connection is ended by the caller. */
 void mqw__session_doom(mqw__session *session);
 /** The session of this client identifier behind any mount point: the next after `after`; NULL: the first. */

@@ -183,12 +183,17 @@ static void set_end(mqw__session *session)
                         session->ends_at > wall ? now + (session->ends_at - wall) : now);
 }
 
+bool mqw__session_is_over(const mqw__session *session)
+{
+    return session->doomed || session->ends_at <= mqw__broker_wall(session->broker);
+}
+
 static void on_end(mqw__deadline *deadline)
 {
     mqw__session *session = (mqw__session *)(void *)((char *)deadline - offsetof(mqw__session, ends));
     if (session->peer)
         return;
-    if (!session->doomed && session->ends_at > mqw__broker_wall(session->broker)) {
+    if (!mqw__session_is_over(session)) {
         set_end(session);
         return;
     }

@@ -71,6 +71,12 @@ void mqw__will_publish(mqw__session *session)
     mqw__will_drop(will);
 }
 
+void mqw__will_overdue(mqw__session *session)
+{
+    if (session->will && session->will->due_at <= mqw__broker_wall(session->broker))
+        mqw__will_publish(session);
+}
+
 static void on_due(mqw__deadline *deadline)
 {
     mqw__will *will = (mqw__will *)(void *)((char *)deadline - offsetof(mqw__will, due));
