@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Retained messages for new subscriptions: found and sent as the client takes them, so that a million of them
 // cost no memory.
+#include <string.h>
+
 #include "outgoing.h"
+#include "table.h"
 
 enum {
     FEED_TO = 64 << 10, // bytes of output that a feed makes at most, so that others come in between
     A_TURN = 1000       // messages that are looked at in a turn
 };
+
+// A topic whose message did not wait for its turn.
+typedef struct hurried {
+    mqw__entry entry;
+    char topic[];
+} hurried;
 
 struct mqw__feed {
     mqw__feed *next; // of the session, in the order in which they began
@@ -14,10 +23,44 @@ struct mqw__feed {
     const mqw__subscription *subscription;
     mqw__walk *walk;
     mqw__letter *ahead; // found, and could not go yet; NULL: none
+    mqw__table hurried; // by topic
     uint64_t retained;  // newer ones have been delivered as they came
     mqw__deadline due;
     bool busy; // a hook that it has called may publish to this session
 };
+
+// --- topics that were hurried ---
+
+static bool add_hurried(mqw__feed *feed, mqw_text topic)
+{
+    hurried *one = NULL;
+    if (mqw__table_ready(&feed->hurried))
+        one = mqw__mail_take(feed->session->broker, sizeof *one + topic.len);
+    if (!one)
+        return false;
+    memset(one, 0, sizeof *one);
+    memcpy(one->topic, topic.data, topic.len);
+    one->entry.under = feed;
+    one->entry.at = offsetof(hurried, topic);
+    one->entry.len = (uint16_t)topic.len;
+    mqw__table_put(&feed->hurried, &one->entry);
+    return true;
+}
+
+static void free_hurried(mqw__feed *feed, mqw__entry *entry)
+{
+    mqw__mail_give(feed->session->broker, entry, sizeof(hurried) + entry->len);
+}
+
+static bool take_hurried(mqw__feed *feed, mqw_text topic)
+{
+    mqw__entry *entry = mqw__table_find(&feed->hurried, feed, topic);
+    if (!entry)
+        return false;
+    mqw__table_take(&feed->hurried, entry);
+    free_hurried(feed, entry);
+    return true;
+}
 
 // --- life ---
 
@@ -28,6 +71,9 @@ static void end(mqw__feed **link)
     *link = feed->next;
     mqw__walk_end(feed->walk);
     mqw__letter_drop(feed->ahead);
+    for (mqw__entry *entry; (entry = mqw__table_pop(&feed->hurried));)
+        free_hurried(feed, entry);
+    mqw__table_free(&feed->hurried);
     mqw__broker_undue(broker, &feed->due);
     mqw__broker_free_block(broker, feed, sizeof *feed);
 }
@@ -67,9 +113,11 @@ static bool begin(mqw__subscription *subscription)
     feed->subscription = subscription;
     feed->retained = broker->mail.retained;
     feed->due.fire = on_due;
+    mqw__table_init(&feed->hurried, &broker->allocator, &broker->memory, broker->seed);
     feed->walk =
         mqw__retained_walk(broker->retained, mqw__tree_filter(subscription, room), session->mount_len);
     if (!feed->walk) {
+        mqw__table_free(&feed->hurried);
         mqw__broker_free_block(broker, feed, sizeof *feed);
         return false;
     }
@@ -133,21 +181,27 @@ static bool pass(mqw__session *session, mqw_conn *conn, mqw__post *post, const m
     return true;
 }
 
+static mqw__terms terms_of(const mqw__feed *feed, const mqw__letter *letter)
+{
+    const mqw__subscription *subscription = feed->subscription;
+    return (mqw__terms){.ids = &subscription->identifier,
+                        .id_count = subscription->identifier != 0,
+                        .qos = subscription->qos < letter->qos ? subscription->qos : letter->qos,
+                        .retain = true}; // MQTT-3.3.1-8
+}
+
 // False: it has to wait.
 static bool give(const mqw__feed *feed, mqw_conn *conn, mqw__letter *letter)
 {
-    const mqw__subscription *subscription = feed->subscription;
     mqw__session *session = feed->session;
-    uint8_t qos = subscription->qos < letter->qos ? subscription->qos : letter->qos;
-    uint32_t id = subscription->identifier;
-    mqw__terms terms = {.ids = &id, .id_count = id != 0, .qos = qos, .retain = true}; // MQTT-3.3.1-8
-    if (qos && !may_owe(session, letter))
+    mqw__terms terms = terms_of(feed, letter);
+    if (terms.qos && !may_owe(session, letter))
         return false;
     mqw_publish publish;
     mqw__post post;
     mqw__post_of(&post, &publish, letter);
     bool given = true;
-    if (qos)
+    if (terms.qos)
         (void)mqw__outgoing_owe(session, &post, &terms);
     else
         given = pass(session, conn, &post, &terms);
@@ -186,7 +240,8 @@ static bool feed_one(mqw__session *session, mqw_conn *conn)
         (void)mqw__letter_keep(letter);
     }
     feed->busy = true;
-    bool gone = !is_wanted(feed, letter) || give(feed, conn, letter);
+    bool gone =
+        take_hurried(feed, mqw__letter_topic(letter)) || !is_wanted(feed, letter) || give(feed, conn, letter);
     feed->busy = false;
     if (!gone) {
         feed->ahead = letter;
@@ -212,4 +267,39 @@ void mqw__feeds_go_on(mqw__session *session, mqw_conn *conn)
         mqw_conn_want_drain(conn);
     else if (!feed->ahead)
         mqw__broker_due(session->broker, &feed->due, 0);
+}
+
+// --- hurrying ---
+
+static bool is_due(mqw__feed *feed, mqw__letter *letter)
+{
+    mqw_text topic = mqw__letter_topic(letter);
+    if (!is_wanted(feed, letter) || mqw__table_find(&feed->hurried, feed, topic))
+        return false;
+    return (feed->ahead == letter || mqw__walk_will_meet(feed->walk, topic)) && add_hurried(feed, topic);
+}
+
+static void hurry(mqw__feed *feed, mqw__letter *letter)
+{
+    mqw__terms terms = terms_of(feed, letter);
+    mqw_publish publish;
+    mqw__post post;
+    mqw__post_of(&post, &publish, letter);
+    (void)mqw__outgoing_give(feed->session, &post, &terms);
+    mqw__post_end(&post);
+}
+
+void mqw__feeds_hurry(mqw__session *session, const mqw__post *post)
+{
+    mqw__feed *first = session->feed;
+    mqw__letter *letter = mqw__retained_find(session->broker->retained, post->publish->topic);
+    if (first->busy || !letter || letter->from != post->from)
+        return;
+    (void)mqw__letter_keep(letter);
+    first->busy = true;
+    for (mqw__feed *feed = first; feed; feed = feed->next)
+        if (is_due(feed, letter))
+            hurry(feed, letter);
+    first->busy = false;
+    mqw__letter_drop(letter);
 }

@@ -259,6 +259,8 @@ int mqw__outgoing_give(mqw__session *session, mqw__post *post, const mqw__terms 
 {
     if (session->doomed)
         return 0;
+    if (session->feed)
+        mqw__feeds_hurry(session, post);
     if (terms->qos == 0)
         return give_at_once(session, post, terms);
     int why = mqw__outgoing_owe(session, post, terms);

@@ -72,6 +72,9 @@ void mqw__waiting_end(mqw__session *session);
 
 /** Sends retained messages. */
 void mqw__feeds_go_on(mqw__session *session, mqw_conn *conn);
+/** A message is about to be given to the session: what is retained on its topic, comes from the same
+ * publisher and was not fed yet goes before it (MQTT-4.6.0-5). */
+void mqw__feeds_hurry(mqw__session *session, const mqw__post *post);
 void mqw__feeds_end(mqw__session *session);
 
 #endif

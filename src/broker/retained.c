@@ -16,6 +16,7 @@ typedef struct topic_node {
     struct topic_node *next, **link; // of the parent's children
     mqw__letter *letter;             // NULL: none
     uint32_t walks;                  // that stand here
+    uint32_t number;                 // rises: the first of siblings is the one made last
 } topic_node;
 
 struct mqw__retained {
@@ -24,7 +25,8 @@ struct mqw__retained {
     mqw__table nodes; // by parent and level
     topic_node root;
     uint64_t count;
-    uint64_t ours; // of these, below $SYS/
+    uint64_t ours;   // of these, below $SYS/
+    uint32_t number; // of the node made last
 };
 
 struct mqw__walk {
@@ -73,6 +75,7 @@ static topic_node *new_node(mqw__retained *retained, topic_node *parent, mqw_tex
     if (!node)
         return NULL;
     *node = (topic_node){.parent = parent, .next = parent->first, .link = &parent->first};
+    node->number = ++retained->number;
     node->entry.under = parent;
     node->entry.at = sizeof *node;
     node->entry.len = (uint16_t)level.len;
@@ -334,6 +337,57 @@ mqw__letter *mqw__walk_next(mqw__walk *walk)
     walk->node->walks++;
     leave(walk->retained, before);
     return letter;
+}
+
+static bool level_matches(const mqw__walk *walk, size_t level, mqw_text name)
+{
+    bool open = is_open(walk, level);
+    if (open && level == walk->shy && name.len > 0 && name.data[0] == '$')
+        return false;
+    const mqw_text *own = &walk->level[level];
+    return open || (own->len == name.len && memcmp(own->data, name.data, name.len) == 0);
+}
+
+static bool walk_matches(const mqw__walk *walk, mqw_text topic)
+{
+    size_t level = 0;
+    for (size_t at = 0; at <= topic.len; level++) {
+        mqw_text name = level_at(topic, at);
+        if ((level >= walk->levels && !walk->below) || !level_matches(walk, level, name))
+            return false;
+        at += name.len + 1;
+    }
+    return level >= walk->levels && (walk->longer == 0 || topic.len > walk->longer);
+}
+
+static size_t depth_of(const topic_node *node)
+{
+    size_t depth = 0;
+    for (; node->parent; node = node->parent)
+        depth++;
+    return depth;
+}
+
+// Whether a walk that stands at `at` comes to `node` later: below it, or on a branch that was made before.
+static bool comes_later(const topic_node *at, const topic_node *node)
+{
+    size_t here = depth_of(at), there = depth_of(node);
+    bool below = there > here;
+    for (; there > here; there--)
+        node = node->parent;
+    for (; here > there; here--)
+        at = at->parent;
+    if (at == node)
+        return below;
+    for (; at->parent != node->parent; at = at->parent)
+        node = node->parent;
+    return (int32_t)(at->number - node->number) > 0;
+}
+
+bool mqw__walk_will_meet(const mqw__walk *walk, mqw_text topic)
+{
+    const topic_node *node = walk->over || !walk_matches(walk, topic) ? NULL : find(walk->retained, topic);
+    return node && node->letter && comes_later(walk->node, node);
 }
 
 bool mqw__walk_over(const mqw__walk *walk)

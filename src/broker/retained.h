@@ -33,6 +33,8 @@ mqw__walk *mqw__retained_walk(mqw__retained *retained, mqw_text filter, size_t m
  * a time that is fair to others: go on in the next turn. Expired ones are met, too. Linear in what matches,
  * not in what does not, but for levels that a wildcard stands for. */
 mqw__letter *mqw__walk_next(mqw__walk *walk);
+/** Whether the message of this topic is there, matches, and was not met yet. */
+bool mqw__walk_will_meet(const mqw__walk *walk, mqw_text topic);
 /** Whether nothing is left. */
 bool mqw__walk_over(const mqw__walk *walk);
 /** Ends it, at any time. NULL is fine. */

@@ -302,6 +302,67 @@ static void gives_new_ones_once(void **state)
     finish();
 }
 
+// v4:MQTT-4.6.0-6 v5:MQTT-4.6.0-5: what a publisher says next on a topic does not overtake what is retained
+// there and was not fed yet.
+static bool live[20000];
+
+static void see_in_order(const mqw_packet *packet)
+{
+    int number = -1;
+    if (packet->type != MQW_PUBLISH)
+        return;
+    assert_int_equal(sscanf(packet->publish.topic.data, "n/%d", &number), 1);
+    if (packet->publish.retain) {
+        assert_false(seen[number]);
+        assert_false(live[number]);
+        seen[number] = true;
+        seen_count++;
+    } else {
+        assert_true(seen[number]);
+        assert_false(live[number]);
+        live[number] = true;
+    }
+}
+
+static void takes_in_order(const char *name)
+{
+    wire *at = wire_of(name);
+    mqw_packet packet;
+    mqw_bytes nothing = {NULL, 0};
+    for (int i = 0; i < 10000 && mqw_conn_waiting(at->server) > 0; i++) {
+        mqw_bytes all = take_output(at->server), left = all;
+        while (mqw_conn_recv(at->client, &left, &packet) > 0)
+            see_in_order(&packet);
+        free((void *)(uintptr_t)all.data);
+        (void)mqw_conn_dispatch(at->server, &nothing, NULL, NULL);
+        settle();
+    }
+}
+
+static void overtakes_no_retained_message(void **state)
+{
+    (void)state;
+    enum { MANY = 4000 };
+    start(NULL);
+    sees_nothing_yet();
+    memset(live, 0, sizeof live);
+    retains(MANY, 0);
+    joins("a", 5, " clean_start");
+    wire_of("a")->stalled = true;
+    tells("a", "SUBSCRIBE packet_id=1 filter=\"#\":0");
+    for (int i = 0; i < MANY; i += 3) {
+        char topic[16];
+        snprintf(topic, sizeof topic, "n/%d", i);
+        mqw_publish publish = {.topic = {topic, strlen(topic)}, .payload = bytes_of("new")};
+        assert_int_equal(mqw_broker_publish(w.broker, &publish), 0);
+    }
+    takes_in_order("a");
+    assert_int_equal(seen_count, MANY);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(live[i], i % 3 == 0);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +377,7 @@ int main(void)
         cmocka_unit_test(goes_on_after_a_break),
         cmocka_unit_test(stops_when_the_client_unsubscribes),
         cmocka_unit_test(gives_new_ones_once),
+        cmocka_unit_test(overtakes_no_retained_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
