@@ -3,8 +3,8 @@
 # Our broker next to mosquitto, and to a bare relay that parses each header and forwards whole reads: the broker on
 # one processor, the load (mqw bench, which verifies each message) on another. Runs take turns; the medians count.
 #
-# broker.sh [ROW...]: rows whose name has one of these words; all without. ROUNDS, SECONDS (of a run) and VERSION
-# (of MQTT) may be set. Ratios are to mosquitto in the same round, or to a fixed number where there is none.
+# broker.sh [ROW...]: rows whose name has one of these words; all without. ROUNDS, SECONDS_EACH (of a run),
+# VERSION (of MQTT), BROKER_CORE and LOAD_CORE may be set. Ratios are to mosquitto in the same round, or to a fixed number where there is none.
 set -eu
 cd "$(dirname "$0")/.."
 BUILD_DIR=${BUILD_DIR:-build/release}

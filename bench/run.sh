@@ -26,5 +26,6 @@ report "WebSocket, against plain TCP and wslay" "$BUILD_DIR/bench/bench_websocke
 report "client, next to libmosquitto and Paho C" "$BUILD_DIR/bench/bench_client"
 report "store in SQLite, against plain synced writes" "$BUILD_DIR/bench/bench_store"
 report "memory of an idle connection, and of an idle client" "$BUILD_DIR/bench/bench_memory"
+report "broker, next to mosquitto and the limit" bench/broker.sh
 report "size for a Cortex-M4" bench/size.sh
 exit "$failed"

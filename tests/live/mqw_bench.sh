@@ -85,7 +85,7 @@ all_loads() {
     bench 0 -d 0.3 --warmup 0.1 -q 1
     figures 'a.seconds >= 0.3 && a.delivered === a.published'
     bench 0 -n 300 --persistent -q 1 -s 3 -p 3
-    bench 0 -n 300 --persistent -q 1 -V 311
+    bench 0 -n 300 --persistent -q 1 -V 311 -s 5 --at-once 2
     bench 0 --idle 100 --idle-subscribe --watch "$child"
     figures 'a.connections === 100 && "connect_bytes" in a && "connect_cpu" in a && !("delivered" in a)'
     bench 0 --idle 20 -p 1 -s 1 -n 100
@@ -119,6 +119,8 @@ if command -v mosquitto >/dev/null; then
     address=127.0.0.1:$port
     all_loads
     stop "$child"
+    check # sessions were ended
+    grep -qE ' as [a-z0-5]*-s-4 \(p2, c1' "$scratch/mosquitto.$attempt.log" || fail 'a session was left behind'
 else
     echo 'no mosquitto here'
 fi

@@ -119,7 +119,7 @@ static uint32_t run_rounds(bench *b)
 {
     for (uint32_t round = 0; round < b->rounds; round++)
         for (uint32_t side = 0; side < b->sides; side++) {
-            bench_result *result = &b->results[round * SIDES + side];
+            bench_result *result = &b->results[(size_t)round * SIDES + side];
             if (is_over(load_run(b->settings, b->targets[side].addresses, b->pids[side], &b->secures[side],
                                  &b->connect, result)))
                 return round + 1;
@@ -129,10 +129,10 @@ static uint32_t run_rounds(bench *b)
 
 static bench_result side_of(const bench *b, uint32_t rounds, uint32_t side)
 {
-    bench_result *runs = calloc(rounds, sizeof(*runs));
+    bench_result *runs = calloc((size_t)rounds + 1, sizeof(*runs));
     bench_result all = {.status = TOOL_BROKEN};
     for (uint32_t i = 0; runs && i < rounds; i++)
-        runs[i] = b->results[i * SIDES + side];
+        runs[i] = b->results[(size_t)i * SIDES + side];
     if (runs)
         all = result_median(runs, rounds);
     free(runs);
@@ -141,9 +141,9 @@ static bench_result side_of(const bench *b, uint32_t rounds, uint32_t side)
 
 static bench_result ratio_of(const bench *b, uint32_t rounds)
 {
-    bench_result *ratios = calloc(rounds, sizeof(*ratios)), all = {.status = 0};
+    bench_result *ratios = calloc((size_t)rounds + 1, sizeof(*ratios)), all = {.status = 0};
     for (uint32_t i = 0; ratios && i < rounds; i++)
-        result_divide(&ratios[i], &b->results[i * SIDES + 1], &b->results[i * SIDES]);
+        result_divide(&ratios[i], &b->results[(size_t)i * SIDES + 1], &b->results[(size_t)i * SIDES]);
     if (ratios)
         all = result_median(ratios, rounds);
     free(ratios);

@@ -11,9 +11,9 @@ enum { RANGES_MAX = 1 << 18 };
 // bound the oldest goes.
 static bool make_room(bench_gaps *gaps)
 {
-    if (gaps->count < gaps->room)
+    if (gaps->ranges && gaps->count < gaps->room)
         return true;
-    if (gaps->first > gaps->room / 2) {
+    if (gaps->ranges && gaps->first > gaps->room / 2) {
         gaps->count -= gaps->first;
         memmove(gaps->ranges, gaps->ranges + gaps->first, gaps->count * sizeof(*gaps->ranges));
         gaps->first = 0;
@@ -24,10 +24,10 @@ static bool make_room(bench_gaps *gaps)
     if (more) {
         gaps->ranges = more;
         gaps->room = room;
-    } else if (gaps->count > 0) {
+    } else if (gaps->ranges && gaps->count > 0) {
         memmove(gaps->ranges, gaps->ranges + 1, --gaps->count * sizeof(*gaps->ranges));
     }
-    return gaps->count < gaps->room;
+    return gaps->ranges && gaps->count < gaps->room;
 }
 
 void gaps_open(bench_gaps *gaps, uint64_t from, uint64_t to)

@@ -22,10 +22,10 @@ static unsigned top_bit(uint64_t value)
 
 static unsigned cell_of(uint64_t ns)
 {
-    if (ns < 2 * HISTOGRAM_FINE)
+    if (ns < (uint64_t)2 * HISTOGRAM_FINE)
         return (unsigned)ns;
     unsigned shift = top_bit(ns) - 6;
-    return (shift + 1) * HISTOGRAM_FINE + (unsigned)(ns >> shift) - HISTOGRAM_FINE;
+    return shift * HISTOGRAM_FINE + (unsigned)(ns >> shift);
 }
 
 // The largest duration that falls into a cell.

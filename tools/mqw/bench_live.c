@@ -20,13 +20,14 @@ static double per_second(uint64_t amount, uint64_t ns)
 
 static void show_messages(const bench_load *load, const bench_moment *now)
 {
-    char published[CELL], delivered[CELL], latency[CELL];
+    char published[CELL], delivered[CELL];
     uint64_t ns = now->time - load->shown.time;
     const bench_tally *tally = &load->audience.verify.tally;
     result_show(UNIT_RATE, per_second(now->sent - load->shown.sent, ns), published, CELL);
     result_show(UNIT_RATE, per_second(now->delivered - load->shown.delivered, ns), delivered, CELL);
     fprintf(stderr, "published %s  delivered %s", published, delivered);
     if (load->audience.latency.count > 0) {
+        char latency[CELL];
         double p99 = (double)histogram_at(&load->audience.latency, 0.99) * 1e-9;
         fprintf(stderr, "  p99 %s", result_show(UNIT_SECONDS, p99, latency, CELL));
     }

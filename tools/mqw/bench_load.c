@@ -128,11 +128,33 @@ bool load_is_quiet(bench_load *load)
     return load->now - load->settled_at >= (uint64_t)load->settings->bench.settle * MILLION;
 }
 
+// In 5.0 goodbye says that a session is over; before, a new one has to take its place.
+static bool must_forget(const bench_load *load)
+{
+    return load->settings->bench.persistent && load->plan.version < MQW_5_0 && load->members &&
+           load->crew.lost == 0 && !load->stopped && !load->forgotten;
+}
+
+static void forget_all(bench_load *load)
+{
+    load->forgotten = true;
+    load->crew.ending = false;
+    for (uint32_t i = 0; i < load->plan.members; i++)
+        if (!member_forget(&load->members[i])) {
+            load_fail(load, "out of memory");
+            return;
+        }
+}
+
 // Everybody has gone.
 static void step_end(bench_load *load)
 {
-    if (load->crew.alive > 0)
+    if (load->crew.alive > 0 || (!load->crew.ending && !crew_open(&load->crew)))
         return;
+    if (must_forget(load)) {
+        forget_all(load);
+        return;
+    }
     uv_close((uv_handle_t *)&load->turn, NULL);
     uv_close((uv_handle_t *)&load->timer, NULL);
     uv_close((uv_handle_t *)&load->spin, NULL);
@@ -225,7 +247,7 @@ int load_run(const tool_settings *settings, const char *address, uint32_t pid, t
         begin(load);
         uv_run(&load->loop, UV_RUN_DEFAULT);
         live_hide(load);
-        if (load->stopped && result->status == TOOL_OK)
+        if (load->stopped)
             result->status = TOOL_BROKEN;
     } else {
         result->status = TOOL_USAGE;

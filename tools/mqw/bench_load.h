@@ -64,6 +64,7 @@ struct bench_load {
     bool spinning;
     bool stopped; // by a signal
     bool answered;
+    bool forgotten;    // sessions, by the broker
     uint64_t shown_at; // live
     bench_moment shown;
 };

@@ -88,6 +88,21 @@ bool member_make(bench_member *self, bench_crew *crew, uint32_t index, bench_aud
     return crew_add(crew, &self->peer);
 }
 
+static void on_open_forget(bench_peer *peer, const mqw_connack *connack)
+{
+    (void)connack;
+    peer_ready(peer);
+    peer_close(peer);
+}
+
+bool member_forget(bench_member *self)
+{
+    self->peer.persistent = self->peer.ready = self->peer.leaving = false;
+    self->peer.handlers = &idle_handlers;
+    self->peer.on_open = on_open_forget;
+    return crew_add(self->peer.crew, &self->peer);
+}
+
 bool member_make_idle(bench_member *self, bench_crew *crew, uint32_t index, bool subscribed)
 {
     *self = (bench_member){.peer = {.kind = "i", .index = index, .handlers = &idle_handlers}, .idle = true};

@@ -23,8 +23,10 @@ typedef struct bench_member {
     bool idle;      // subscribes to a topic of its own, or to none
 } bench_member;
 
-bool member_make(bench_member *member, bench_crew *crew, uint32_t index, bench_audience *audience);
+bool member_make(bench_member *self, bench_crew *crew, uint32_t index, bench_audience *audience);
+// Before 5.0, when it has gone: connects once more, so that the broker forgets its session.
+bool member_forget(bench_member *self);
 // One that hears nothing; `subscribed`: with a subscription.
-bool member_make_idle(bench_member *member, bench_crew *crew, uint32_t index, bool subscribed);
+bool member_make_idle(bench_member *self, bench_crew *crew, uint32_t index, bool subscribed);
 
 #endif

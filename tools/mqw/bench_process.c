@@ -3,9 +3,13 @@
 #include "bench_process.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+// Of /proc/PID/stat, counted from the name on; the next one is the system's.
+enum { UTIME = 12 };
 
 static double seconds_of(struct timeval time)
 {
@@ -33,15 +37,28 @@ static bool read_file(uint32_t pid, const char *what, char *room, size_t cap)
     return len > 0;
 }
 
+// The number behind so many blanks.
+static bool word_of(const char *text, int blanks, uint64_t *number)
+{
+    char *end;
+    for (; text && blanks > 0; blanks--) {
+        text = strchr(text, ' ');
+        text += text != NULL;
+    }
+    if (text == NULL)
+        return false;
+    *number = strtoull(text, &end, 10);
+    return end != text;
+}
+
 bool process_cpu(uint32_t pid, double *seconds)
 {
     char text[1024];
-    unsigned long long user, system;
+    uint64_t user, system;
     if (!read_file(pid, "stat", text, sizeof(text)))
         return false;
     const char *behind = strrchr(text, ')'); // the name may have blanks
-    if (!behind ||
-        sscanf(behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
+    if (!word_of(behind, UTIME, &user) || !word_of(behind, UTIME + 1, &system))
         return false;
     *seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
     return true;
@@ -50,8 +67,8 @@ bool process_cpu(uint32_t pid, double *seconds)
 bool process_memory(uint32_t pid, double *bytes)
 {
     char text[256];
-    unsigned long long pages;
-    if (!read_file(pid, "statm", text, sizeof(text)) || sscanf(text, "%*u %llu", &pages) != 1)
+    uint64_t pages;
+    if (!read_file(pid, "statm", text, sizeof(text)) || !word_of(text, 1, &pages))
         return false;
     *bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
     return true;

@@ -24,7 +24,6 @@ typedef struct bench_publisher {
     uint64_t ended;
     uint32_t window; // QoS 1 and 2
     uint16_t next_id;
-    uint16_t version_gap; // bytes of properties
     bool retain;
     bool empty;         // payloads, which removes what was retained
     uint8_t *flying;    // by packet identifier, a bit each
@@ -32,18 +31,18 @@ typedef struct bench_publisher {
     uint32_t image_len; // without the payload when that is sent by reference
     uint32_t id_at;
     uint32_t payload_at;
-    struct bench_block *blocks;   // large payloads that are free
+    struct bench_block *blocks;                               // large payloads that are free
     void (*on_room)(struct bench_publisher *self, void *ctx); // a part of the window is free
     void (*on_answer)(void *ctx);                             // PINGRESP
     void *ctx;
 } bench_publisher;
 
-bool publisher_make(bench_publisher *publisher, bench_crew *crew, uint32_t index, bench_sent *all);
-void publisher_free(bench_publisher *publisher);
+bool publisher_make(bench_publisher *self, bench_crew *crew, uint32_t index, bench_sent *all);
+void publisher_free(bench_publisher *self);
 // Publishes up to `most` messages, as many as window and socket take, which say that they were sent at
 // `when`. Returns how many.
-uint64_t publisher_send(bench_publisher *publisher, uint64_t most, uint64_t when);
+uint64_t publisher_send(bench_publisher *self, uint64_t most, uint64_t when);
 // Begins with number 0 again, with empty payloads.
-void publisher_rewind(bench_publisher *publisher);
+void publisher_rewind(bench_publisher *self);
 
 #endif

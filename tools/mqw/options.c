@@ -468,7 +468,8 @@ int options_parse(const tool_command *command, int count, char **words, tool_set
 void options_free(tool_settings *settings)
 {
     tool_texts *lists[] = {&settings->urls,        &settings->topics,      &settings->filtered,
-                           &settings->unsubscribe, &settings->web.headers, &settings->serve.keys};
+                           &settings->unsubscribe, &settings->web.headers, &settings->serve.keys,
+                           &settings->bench.watch};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
         free(lists[i]->items);
     for (size_t i = 0; i < settings->text_count; i++)
