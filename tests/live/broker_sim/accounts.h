@@ -56,7 +56,7 @@ static inline void wills_of_before(model *m, unsigned who, bool goes_on)
         if (goes_on && now < w->from)
             w->over = true;
         else if (goes_on)
-            w->doubtful |= now < w->until && w->from + LATE > now && w->from != now;
+            w->doubtful |= now <= w->until;
         else if (w->from > now)
             will_due(m, w, now, now);
     }
@@ -133,7 +133,8 @@ static inline void model_connected(model *m, const arrival *as, bool present)
     model_time(m);
     if (a->connected)
         wrong(m->on, "guest %u is connected twice (MQTT-3.1.4-3)", as->who);
-    bool certain = a->exists && !a->maybe && now < a->ends_from, possible = a->exists || a->ghost;
+    bool certain = a->exists && !a->maybe && !a->cleared && now < a->ends_from,
+         possible = a->exists || a->ghost;
     if (as->clean && present)
         wrong(m->on, "a clean start of guest %u finds a session (MQTT-3.2.2-2)", as->who);
     else if (!as->clean && certain && !present)
@@ -144,9 +145,9 @@ static inline void model_connected(model *m, const arrival *as, bool present)
         wills_of_before(m, as->who, true);
     else
         new_life(m, as);
-    if (present && !a->exists)
+    if (present && (!a->exists || a->cleared))
         a->exists = a->maybe = true;
-    a->ghost = a->clean = false;
+    a->ghost = a->clean = a->cleared = false;
     a->connected = true;
     a->connection = as->connection;
     a->version = as->version;

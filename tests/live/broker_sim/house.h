@@ -181,8 +181,11 @@ static inline int on_connect(mqw_broker *broker, mqw_peer *peer, const mqw_conne
 {
     const house *h = ctx;
     (void)broker;
-    if (!h->dead)
-        h->in->book.accounts[cable_of(peer)->who].clean = connect->clean_start;
+    if (!h->dead) {
+        account *a = &h->in->book.accounts[cable_of(peer)->who];
+        a->cleared |= a->clean;
+        a->clean = connect->clean_start;
+    }
     return decide(ctx, peer, 0x87);
 }
 
@@ -402,6 +405,9 @@ static inline void stage_crashes(stage *s)
     s->next_start = s->on.now + chance(&s->on, 3000);
     model_crashed(&s->book, s->next_start - s->on.now);
     depot_crash(&s->depot);
+    for (unsigned i = 0; i < GUESTS;
+         i++) // QoS 1 that was not on disk yet: nobody knows its identifier any more
+        memset(s->guests[i].flying, 0, sizeof s->guests[i].flying);
     for (cable *c = s->cables; c; c = c->next) {
         c->down.ended = true;
         way_drop(&c->up);

@@ -40,7 +40,7 @@ static inline uint32_t identifiers_of(const mqw_publish *publish)
 static inline bool may_take(const model *m, const copy *c)
 {
     const party *group = c->party < 0 ? NULL : &m->parties[c->party];
-    if (!group || group->taker == NOBODY || group->taker == c->who)
+    if (!group || group->vague || group->taker == NOBODY || group->taker == c->who)
         return true;
     const account *first = &m->accounts[group->taker];
     for (const copy *other = m->copies; other < m->copies + m->copy_count; other++)
@@ -62,15 +62,26 @@ static inline bool could_be(const model *m, const copy *c, const receipt *r, uin
 
 /* How well it fits: a copy that has not come and has to, best; with DUP one that an earlier connection had.
  */
-static inline int merit(const copy *c, const receipt *r)
+static inline int merit(const copy *c, const receipt *r, uint32_t ids)
 {
     bool before = c->arrived > 0, older = c->since != r->connection;
-    if (r->publish->dup && before && c->qos == 1 && c->last != r->connection)
+    if (r->publish->dup && before && c->qos == 1 && c->last != r->connection && !c->delivered)
         return 30;
     if (!before)
-        return (c->must ? 12 : 8) + 4 * (c->kind == LIVE) + 2 * (c->qos == r->publish->qos) +
+        return (c->dropped ? 0
+                : c->must  ? 12
+                           : 8) +
+               4 * (c->kind == LIVE) + 2 * (c->qos == r->publish->qos) + 2 * (c->ids == ids) +
                (r->publish->dup == older);
     return c->again && c->here <= c->again ? 6 : c->qos == 1 && c->last != r->connection ? 4 : 2;
+}
+
+static inline void party_is_vague(model *m, const copy *c)
+{
+    if (c->party < 0)
+        return;
+    m->parties[c->party].vague = true;
+    m->parties[c->party].must = false;
 }
 
 static inline copy *find_copy(model *m, unsigned number, const receipt *r, unsigned *choices)
@@ -83,9 +94,11 @@ static inline copy *find_copy(model *m, unsigned number, const receipt *r, unsig
         if (!could_be(m, c, r, ids))
             continue;
         ++*choices;
-        if (!best || merit(c, r) > merit(best, r))
+        if (!best || merit(c, r, ids) > merit(best, r, ids))
             best = c;
     }
+    each_copy(m, number, c) if ((*choices > 1 || m->messages[number].taken > 1) && could_be(m, c, r, ids))
+        party_is_vague(m, c);
     return best;
 }
 
@@ -102,27 +115,28 @@ static inline bool is_passed_on(const model *m, unsigned number, const receipt *
     return false;
 }
 
-static inline void list_copies(const model *m, unsigned number, unsigned who, char *text, size_t cap)
+static inline void list_copies(const model *m, unsigned number, unsigned who, const copy *it, char *text,
+                               size_t cap)
 {
     static const char *const names[] = {"live", "shared", "retained"};
     size_t len = 0;
     *text = '\0';
-    each_copy(m, number, c) if (c->who == who && len + 80 < cap) len +=
-        (size_t)snprintf(text + len, cap - len, " [%s, QoS %u, retain %d, ids %x, life %u, came %u]",
-                         names[c->kind], c->qos, c->retain, c->ids, c->life, c->arrived);
+    each_copy(m, number, c) if (c->who == who && len + 80 < cap) len += (size_t)snprintf(
+        text + len, cap - len, "%s [%s, QoS %u, retain %d, ids %x, life %u, came %u]", c == it ? " =>" : "",
+        names[c->kind], c->qos, c->retain, c->ids, c->life, c->arrived);
 }
 
-static inline void tell_copies(const model *m, unsigned number, unsigned who)
+static inline void tell_copies(const model *m, unsigned number, unsigned who, const copy *it)
 {
     char text[600];
-    list_copies(m, number, who, text, sizeof text);
-    note(m->on, "copies of message %u for guest %u:%s", number, who, text);
+    list_copies(m, number, who, it, text, sizeof text);
+    note(m->on, "  message %u for guest %u:%s", number, who, text);
 }
 
 static inline void tell_expected(model *m, unsigned number, const receipt *r)
 {
     char text[300];
-    list_copies(m, number, r->who, text, sizeof text);
+    list_copies(m, number, r->who, NULL, text, sizeof text);
     wrong(m->on, "guest %u should not get message %u so: QoS %u, retain %d, ids %x, life %u; expected%s",
           r->who, number, r->publish->qos, r->publish->retain, identifiers_of(r->publish), r->life,
           *text ? text : " none");
@@ -132,8 +146,6 @@ static inline void tell_expected(model *m, unsigned number, const receipt *r)
 
 static inline void judge_repeat(model *m, unsigned number, copy *c, const receipt *r)
 {
-    if (m->on->trace)
-        tell_copies(m, number, r->who);
     if (c->kind == SHARED && is_passed_on(m, number, r))
         return;
     const mqw_publish *p = r->publish;
@@ -238,6 +250,8 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
             tell_expected(m, (unsigned)number, r);
         return;
     }
+    if (m->on->trace)
+        tell_copies(m, (unsigned)number, r->who, c);
     judge_expiry(m, (unsigned)number, r);
     judge_party(m, c, r);
     if (c->arrived)
@@ -260,22 +274,12 @@ static inline bool copy_is_due(const model *m, const copy *c, const message *msg
            (c->kind == LIVE && c->qos > 0 ? true : !cut);
 }
 
-/* Whether a copy of another kind looks the same, so that nobody knows which of them has come. */
-static inline bool is_ambiguous(const model *m, unsigned number, const copy *shared)
-{
-    each_copy(m, number, c) if (c != shared && c->who == shared->who && c->life == shared->life &&
-                                c->qos == shared->qos && c->retain == shared->retain &&
-                                (c->ids == shared->ids || m->accounts[c->who].version < MQW_5_0)) return true;
-    return false;
-}
-
 static inline void check_party(model *m, unsigned number, int which)
 {
     const party *group = &m->parties[which];
     bool whole = group->must && group->taker == NOBODY;
     each_copy(m, number, c) if (c->party == which) whole &=
-        m->accounts[c->who].exists && m->accounts[c->who].life == c->life && !m->accounts[c->who].maybe &&
-        !is_ambiguous(m, number, c);
+        m->accounts[c->who].exists && m->accounts[c->who].life == c->life && !m->accounts[c->who].maybe;
     if (whole)
         wrong(m->on, "message %u came to no member of a group", number);
 }

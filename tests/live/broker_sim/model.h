@@ -63,6 +63,7 @@ typedef struct account {
     bool connected;
     bool doomed;         /**< Its queue is full, and it is to end for that. */
     bool clean;          /**< It asks for a clean start: its session ends when it is let in. */
+    bool cleared;        /**< … and was then not let in: perhaps it is over all the same. */
     bool ghost;          /**< A crash may have brought back what was over. */
     unsigned life;       /**< Which session of this guest. */
     unsigned connection; /**< Which connection of the run. */
@@ -105,6 +106,7 @@ typedef struct copy {
 typedef struct party {
     uint8_t taker; /**< NOBODY: not seen yet. */
     bool must;
+    bool vague; /**< What has come may have been this, or something else that looks the same. */
 } party;
 
 typedef struct keeper {
@@ -273,7 +275,7 @@ static inline void give_shared(model *m, unsigned number, unsigned filter)
         if (which < 0) {
             assert_true(m->party_count < PARTIES);
             which = m->party_count++;
-            m->parties[which] = (party){NOBODY, true};
+            m->parties[which] = (party){NOBODY, true, false};
         }
         copy *c = copy_new(m, number, SHARED, who);
         c->party = which;
