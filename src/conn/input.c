@@ -168,9 +168,9 @@ static int begin_pieces(mqw_conn *conn, const mqw__header *header, uint32_t head
     mqw__extra *extra = mqw__conn_extra(conn);
     if (!extra)
         return mqw__conn_fault_by_rule(conn, MQW_RULE_MEMORY_FULL, MQW_E_NO_MEMORY);
-    if (mqw__decode_publish_head(&codec, *header, conn->stash + header->size, head, out, &why) < 0)
-        return fault_at(conn, &why, start, conn->stash);
-    int rc = received(conn, out, (mqw_bytes){conn->stash, header->size + head}, start);
+    if (mqw__decode_publish_head(&codec, *header, conn->stash->data + header->size, head, out, &why) < 0)
+        return fault_at(conn, &why, start, conn->stash->data);
+    int rc = received(conn, out, (mqw_bytes){conn->stash->data, header->size + head}, start);
     if (rc < 0)
         return rc;
     extra->in_total = extra->in_left = out->publish.payload_left;
@@ -233,9 +233,9 @@ int64_t mqw__input_wanted(const mqw_conn *conn, const mqw__header *header, uint3
     *head = 0;
     if (header->first >> 4 != MQW_PUBLISH || header->length <= conn->config->whole)
         return all_of(conn, total);
-    if (conn->stash_len < header->size)
+    if (mqw__stash_len(conn) < header->size)
         return header->size;
-    mqw_bytes body = {conn->stash + header->size, conn->stash_len - header->size};
+    mqw_bytes body = {conn->stash->data + header->size, conn->stash->len - header->size};
     uint32_t need;
     int rc = mqw__publish_head_size(conn->version, header, body, &need);
     if (rc < 0)
@@ -268,7 +268,7 @@ static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *head
         if (!last)
             continue;
         rc = head ? begin_pieces(conn, header, head, out, start)
-                  : decode(conn, *header, conn->stash, out, start);
+                  : decode(conn, *header, conn->stash->data, out, start);
         conn->flags |= rc > 0 ? MQW__IN_STASH : 0;
         return rc;
     }
@@ -278,12 +278,12 @@ static int stashed_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *head
  * when it is cut. Its size; 0: more is wanted; negative: fault. */
 static int stashed_header(mqw_conn *conn, mqw_bytes *in, mqw__header *header)
 {
-    int size = conn->stash_len ? 0 : mqw__header_read(*in, header);
-    for (uint32_t want = conn->stash_len > 2 ? conn->stash_len : 2; size == 0; want++) {
+    int size = mqw__stash_len(conn) ? 0 : mqw__header_read(*in, header);
+    for (uint32_t want = mqw__stash_len(conn) > 2 ? mqw__stash_len(conn) : 2; size == 0; want++) {
         int rc = mqw__stash_up_to(conn, in, want, UINT32_MAX);
         if (rc <= 0)
             return rc;
-        size = mqw__header_read((mqw_bytes){conn->stash, conn->stash_len}, header);
+        size = mqw__header_read(mqw__stash_bytes(conn), header);
     }
     return size;
 }
@@ -299,7 +299,7 @@ static int first_packet(mqw_conn *conn, mqw_bytes *in, const mqw__header *header
 
 static int recv_stashed(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
-    uint64_t start = conn->bytes_received - conn->stash_len;
+    uint64_t start = conn->bytes_received - mqw__stash_len(conn);
     mqw__header header;
     int size = stashed_header(conn, in, &header);
     if (size > 0)
@@ -308,7 +308,7 @@ static int recv_stashed(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
                    : stashed_packet(conn, in, &header, out, start);
     if (size != MQW_E_MALFORMED || (conn->flags & MQW__FAULTED))
         return size;
-    uint8_t first = conn->stash_len ? conn->stash[0] : in->data[0];
+    uint8_t first = mqw__stash_len(conn) ? conn->stash->data[0] : in->data[0];
     return mqw__conn_fault_in(conn, MQW_RULE_LENGTH_BYTES, 0, first >> 4, start + 1, "length");
 }
 
@@ -322,7 +322,8 @@ static MQW__APART int prepare(mqw_conn *conn, mqw_bytes *in)
     }
     if (conn->flags & MQW__IN_STASH) {
         conn->flags &= (uint16_t)~MQW__IN_STASH;
-        conn->stash_len = 0;
+        if (conn->stash)
+            conn->stash->len = 0;
     }
     if (conn->flags & (MQW__FAULTED | MQW__DEAF | MQW__SHUT | MQW__STREAM_IN))
         mqw__stash_clear(conn);
@@ -346,7 +347,7 @@ static inline bool whole(mqw_conn *conn, mqw_bytes in, mqw__header header)
 /* The packet is not whole in `in`, or it needs a closer look. */
 static MQW__APART int recv_cut(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
 {
-    if (in->len == 0 && conn->stash_len == 0) { /* an idle connection owns no buffer */
+    if (in->len == 0 && mqw__stash_len(conn) == 0) { /* an idle connection owns no buffer */
         mqw__stash_clear(conn);
         if (conn->extra)
             mqw__text_free(conn->config, conn->extra);
@@ -368,7 +369,7 @@ int mqw_conn_recv(mqw_conn *conn, mqw_bytes *in, mqw_packet *out)
             return next_piece(conn, in, out);
     }
     mqw__header header = {0, 0, 0};
-    if (conn->stash_len == 0)
+    if (mqw__stash_len(conn) == 0)
         header = mqw__header_at(*in);
     if (!whole(conn, *in, header))
         return recv_cut(conn, in, out);
@@ -386,10 +387,10 @@ int mqw_conn_end(mqw_conn *conn)
     if (conn->flags & MQW__FAULTED)
         return conn->blame.code;
     bool pieces = (conn->flags & MQW__STREAM_IN) != 0;
-    bool inside = pieces || (conn->stash_len && !(conn->flags & MQW__IN_STASH));
+    bool inside = pieces || (mqw__stash_len(conn) && !(conn->flags & MQW__IN_STASH));
     if (inside && !(conn->flags & (MQW__DEAF | MQW__SHUT)))
         return mqw__conn_fault_in(conn, MQW_RULE_STREAM_ENDED, MQW_E_END,
-                                  pieces ? MQW_PUBLISH : conn->stash[0] >> 4, conn->bytes_received,
+                                  pieces ? MQW_PUBLISH : conn->stash->data[0] >> 4, conn->bytes_received,
                                   pieces ? "payload" : NULL);
     conn->state = MQW_STATE_ENDED;
     conn->flags |= MQW__PEER_ENDED;

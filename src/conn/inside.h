@@ -132,6 +132,12 @@ typedef struct mqw__extra {
     const char *misuse_field;
 } mqw__extra;
 
+/* An unfinished packet, or the one given last. */
+typedef struct mqw__stash {
+    uint32_t len, cap;
+    uint8_t data[];
+} mqw__stash;
+
 struct mqw_conn {
     mqw_config *config;
     const mqw_handlers *handlers;
@@ -140,8 +146,7 @@ struct mqw_conn {
     void *link;
     void (*on_output)(mqw_conn *, void *);
     mqw__queue output;
-    uint8_t *stash; /* an unfinished packet */
-    uint32_t stash_len, stash_cap;
+    mqw__stash *stash; /* NULL: empty */
     uint64_t now;
     uint32_t last_received, last_sent, pinged; /* low halves of `now` */
     uint32_t partial;                          /* bytes of an unfinished packet since last_received */
@@ -191,6 +196,14 @@ static inline void mqw__config_let_go(mqw_config *config, size_t bytes)
 }
 
 /* stash.c */
+static inline uint32_t mqw__stash_len(const mqw_conn *conn)
+{
+    return conn->stash ? conn->stash->len : 0;
+}
+static inline mqw_bytes mqw__stash_bytes(const mqw_conn *conn)
+{
+    return conn->stash ? (mqw_bytes){conn->stash->data, conn->stash->len} : (mqw_bytes){NULL, 0};
+}
 void mqw__stash_clear(mqw_conn *conn);
 /* Moves bytes from `in` until the stash holds `want` of a packet of `total`. 1: it does; 0: not yet;
  * negative: fault. */
