@@ -121,7 +121,7 @@ void peer_fail(bench_peer *peer, const char *words)
         return;
     if (crew->lost++ == 0) {
         snprintf(crew->why, sizeof(crew->why), "%s", words);
-        crew->status = crew->ready ? TOOL_BROKEN : TOOL_UNREACHABLE;
+        crew->status = peer->ready ? TOOL_BROKEN : TOOL_UNREACHABLE;
     }
     if (!peer->ready) {
         peer->ready = true;
