@@ -9,11 +9,12 @@ for version in 3.1 3.1.1 5.0; do
 done
 escape=$(printf '\033')
 says "${escape}[1;32mCONNACK${escape}[0m"
-says 'every packet of the server was the one that its script expects'
-says 'mqw pub -t house/kitchen'
-says 'all of them, in order'
-says 'every message came'
-address=$(sed -n "s/.*mqw listen --answer --echo \(tcp:[0-9.:\/]*\).*/\1/p" "$out")
+says 'mqw serve --store house.db'
+says 'house/attic    35.2    QoS 2  text/plain unit:C'
+says '  water in the cellar'
+says 'did you mean max_queued?'
+says 'Every message came'
+address=$(sed -n "s/.*listening on=\(mqtt:[0-9.:\/]*\).*/\1/p" "$out" | tail -n 1)
 run 3 "$MQW" open "$address" </dev/null
 run 0 env NO_COLOR=1 "${SOURCE_DIR:-.}/scripts/demo.sh"
 silent_of "$escape"

@@ -147,7 +147,8 @@ static bool open_store(tool_serve *serve)
         return true;
 #ifdef MQW_TOOL_SQLITE
     char why[WHY] = "";
-    int result = mqw_store_sqlite(&serve->store, &serve->loop, path, NULL, why, sizeof(why));
+    mqw_sqlite_options options = {.size = sizeof(options), .keep_trying = true};
+    int result = mqw_store_sqlite(&serve->store, &serve->loop, path, &options, why, sizeof(why));
     if (result < 0)
         tool_complain("cannot open the store %s: %s", path, why[0] ? why : mqw_strerror(result));
     return result == 0;
