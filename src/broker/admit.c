@@ -103,16 +103,15 @@ typedef struct mqw__before {
 static mqw__before join(mqw_peer *peer, mqw__session *session, uint32_t expiry, const mqw_connect *connect)
 {
     mqw__affairs *affairs = peer->affairs;
-    const mqw__before before = {session->own, session->will, session->ends_at, session->expiry,
+    const mqw__before before = {session->own, session->will, mqw__session_ends_at(session), session->expiry,
                                 session->version};
-    mqw__broker_undue(peer->broker, &session->ends);
+    mqw__session_stays(session);
     if (session->will)
         mqw__record_will_over(session);
     session->will = NULL;
     session->own = affairs ? affairs->limits : NULL;
     if (affairs)
         affairs->limits = NULL;
-    session->ends_at = UINT64_MAX;
     session->expiry = expiry;
     session->version = connect->version;
     session->peer = peer;
@@ -124,7 +123,9 @@ static mqw__before join(mqw_peer *peer, mqw__session *session, uint32_t expiry, 
 static int settle(mqw_peer *peer, const mqw_connect *connect)
 {
     mqw__session *session = peer->session;
-    int result = mqw__record_session(session);
+    int result = mqw__session_lease(session);
+    if (result == 0)
+        result = mqw__record_session(session);
     if (result == 0 && connect->has_will)
         result = mqw__will_keep(session, &connect->will);
     return result == 0 ? mqw__limits_begin(peer) : result;

@@ -58,7 +58,8 @@ void mqw__peer_connect(mqw_peer *peer, const mqw_connect *connect)
 {
     peer->hello = connect->unsupported ? NULL : connect;
     look_at(peer, connect);
-    peer->hello = NULL;
+    if (peer->stand != MQW__GONE)
+        peer->hello = NULL;
 }
 
 // --- the program's decision ---

@@ -30,27 +30,29 @@ typedef struct mqw__affairs mqw__affairs;
 
 struct mqw_peer {
     mqw_broker *broker;
-    mqw_conn *conn;           /**< NULL: closed, and only waits to be freed. */
-    mqw__session *session;    /**< NULL until it was let in, and again when it has left. */
-    mqw__affairs *affairs;    /**< NULL: nothing special. */
-    mqw__bucket *bucket;      /**< NULL: no rate is limited. */
-    const mqw_connect *hello; /**< CONNECT, while it is being looked at. */
+    mqw_conn *conn;        /**< NULL: closed, and only waits to be freed. */
+    mqw__session *session; /**< NULL until it was let in, and again when it has left. */
+    mqw__affairs *affairs; /**< NULL: nothing special. */
+    mqw__bucket *bucket;   /**< NULL: no rate is limited. */
     void *user;
     char *user_name;        /**< Its own block; NULL: none. */
     mqw_peer *next, **link; /**< Of all peers. */
     mqw_peer *later;        /**< Of those that mqw__peers_turn looks at. */
     void *from;             /**< limits.c's: its address, when those are counted; NULL: not. */
     void *answers;          /**< gate.c's: what waits for a commit; NULL: nothing. */
-    const char *words;      /**< Why it ends, a literal. */
+    union {
+        const mqw_connect *hello; /**< CONNECT, while it is being looked at; NULL: not now. */
+        const char *words;        /**< MQW__GONE: why it ends, a literal. */
+    };
     uint16_t user_name_len;
-    uint8_t stand;  /**< mqw__stand */
-    uint8_t reason; /**< Why it ends. */
-    uint8_t pauses; /**< MQW__PAUSE_… */
-    bool listed;    /**< mqw__peers_turn will look at it. */
-    bool counted;   /**< In clients_connected. */
-    bool parted;    /**< It has left its session, or was told as refused. */
-    bool no_will;   /**< It has said goodbye (MQTT-3.1.2-10). */
-    bool bridge;    /**< It has set the bridge bit of 3.x. */
+    uint8_t stand;    /**< mqw__stand */
+    uint8_t reason;   /**< Why it ends. */
+    uint8_t pauses;   /**< MQW__PAUSE_… */
+    bool listed : 1;  /**< mqw__peers_turn will look at it. */
+    bool counted : 1; /**< In clients_connected. */
+    bool parted : 1;  /**< It has left its session, or was told as refused. */
+    bool no_will : 1; /**< It has said goodbye (MQTT-3.1.2-10). */
+    bool bridge : 1;  /**< It has set the bridge bit of 3.x. */
 };
 
 /** Takes a connection into the broker. See mqw__broker_serve. */

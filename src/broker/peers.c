@@ -56,7 +56,7 @@ mqw_text mqw_peer_id(const mqw_peer *peer)
         return (mqw_text){affairs->id, affairs->id_len};
     if (affairs && affairs->packet && affairs->packet->type == MQW_CONNECT)
         return affairs->packet->connect.client_id;
-    return peer->hello ? peer->hello->client_id : (mqw_text){NULL, 0};
+    return peer->stand != MQW__GONE && peer->hello ? peer->hello->client_id : (mqw_text){NULL, 0};
 }
 
 mqw_text mqw_peer_user_name(const mqw_peer *peer)

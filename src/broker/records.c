@@ -353,7 +353,7 @@ static int put_session(const mqw__session *session)
 {
     mqw__session_form form = {.mount = mqw__session_mount(session),
                               .id = mqw__session_id(session),
-                              .ends_at = session->ends_at,
+                              .ends_at = mqw__session_ends_at(session),
                               .expiry = session->expiry,
                               .version = session->version,
                               .connected = session->peer,

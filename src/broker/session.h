@@ -14,6 +14,13 @@ typedef struct mqw__waiting
     mqw__waiting;                   /**< QoS 0 messages that wait for room in the output: outgoing.c's own. */
 typedef struct mqw__feed mqw__feed; /**< Retained messages that are still to be sent: outgoing.c's own. */
 
+/** The time that a session has without a connection. */
+typedef struct mqw__lease {
+    mqw__deadline due;
+    mqw__session *session;
+    uint64_t ends_at; /**< Wall clock; UINT64_MAX: it is connected, or has no end. */
+} mqw__lease;
+
 struct mqw__session {
     mqw__entry entry; /**< Of the table: by client identifier. */
     mqw_broker *broker;
@@ -24,11 +31,10 @@ struct mqw__session {
     mqw__will *will;        /**< NULL: none. */
     mqw_broker_limits *own; /**< Limits of its own; NULL: those of the broker. */
     mqw__subscription *subscriptions;
-    void *kept;         /**< durable.c's; NULL: it is not in the store. */
-    mqw__deadline ends; /**< When it expires, while it is not connected. */
-    uint64_t number;    /**< Names it for good, in the store too; never 0, never used again. */
+    void *kept;        /**< durable.c's; NULL: it is not in the store. */
+    mqw__lease *lease; /**< When it expires; NULL: never, or with its connection. */
+    uint64_t number;   /**< Names it for good, in the store too; never 0, never used again. */
     uint64_t mark; /**< Serial number of the message that was matched last, for overlapping subscriptions. */
-    uint64_t ends_at; /**< Wall clock; UINT64_MAX: never, or connected. */
     uint64_t queued_bytes;
     uint32_t queued; /**< Promises, and QoS 0 that wait. */
     uint32_t subscription_count;
@@ -46,6 +52,12 @@ struct mqw__session {
 static inline mqw_text mqw__session_id(const mqw__session *session)
 {
     return (mqw_text){session->text, session->id_len};
+}
+
+/** When it expires, by the wall clock; UINT64_MAX: never, or it is connected. */
+static inline uint64_t mqw__session_ends_at(const mqw__session *session)
+{
+    return session->lease ? session->lease->ends_at : UINT64_MAX;
 }
 
 static inline mqw_text mqw__session_mount(const mqw__session *session)
@@ -72,6 +84,10 @@ void mqw__session_end(mqw__session *session);
 void mqw__session_left(mqw__session *session);
 /** It is not connected, and ends at this time of the wall clock (UINT64_MAX: never). */
 void mqw__session_left_at(mqw__session *session, uint64_t ends_at);
+/** Makes room for the time of its end, if it has one. 0 or MQW_E_NO_MEMORY. */
+int mqw__session_lease(mqw__session *session);
+/** It is connected: its time does not run. */
+void mqw__session_stays(mqw__session *session);
 /** Whether its time has come, although it is still there. */
 bool mqw__session_is_over(const mqw__session *session);
 /** It ends, on the next turn, whatever its expiry. A connection is ended by the caller. */

@@ -66,8 +66,6 @@ static size_t size_of(const mqw__session *session)
     return sizeof *session + session->mount_len + session->id_len;
 }
 
-static void on_end(mqw__deadline *deadline);
-
 mqw__session *mqw__session_new(mqw_broker *broker, mqw_text mount, mqw_text id, uint64_t number)
 {
     mqw__session *session = mqw__broker_new_block(broker, sizeof *session + mount.len + id.len);
@@ -82,8 +80,6 @@ mqw__session *mqw__session_new(mqw_broker *broker, mqw_text mount, mqw_text id, 
         memcpy(session->text + id.len, mount.data, mount.len);
     session->entry.at = (uint16_t)offsetof(mqw__session, text);
     session->entry.len = session->id_len;
-    session->ends.fire = on_end;
-    session->ends_at = UINT64_MAX;
     if (number > broker->number)
         broker->number = number;
     session->number = number ? number : ++broker->number;
@@ -124,6 +120,8 @@ static void release(mqw__session *session)
 {
     mqw_broker *broker = session->broker;
     mqw_session_free(session->promises);
+    mqw__session_stays(session);
+    mqw__broker_free_block(broker, session->lease, sizeof *session->lease);
     mqw__broker_free_block(broker, session->own, sizeof *session->own);
     mqw__broker_free_block(broker, session, size_of(session));
 }
@@ -143,7 +141,6 @@ void mqw__session_end(mqw__session *session)
         mqw__table_take(&broker->sessions->table, &session->entry);
         broker->counts.clients_total--;
     }
-    mqw__broker_undue(broker, &session->ends);
     mqw__will_free(session);
     end_subscriptions(session);
     mqw__outgoing_clear(session);
@@ -157,8 +154,6 @@ void mqw__sessions_free(mqw_broker *broker)
         return;
     for (mqw__session *session; (session = mqw__session_each(broker, NULL));) {
         mqw__table_take(&broker->sessions->table, &session->entry);
-        mqw__broker_undue(broker, &session->ends); // others are taken off the wheel beside it
-        mqw__broker_undue(broker, &session->ends);
         mqw__will_free(session);
         mqw__outgoing_free(session);
         mqw__record_forget(session);
@@ -171,30 +166,36 @@ void mqw__sessions_free(mqw_broker *broker)
 
 // --- expiry ---
 
-// Times are those of the wall clock: what passes while the broker is down counts.
-static void set_end(mqw__session *session)
+void mqw__session_stays(mqw__session *session)
 {
-    mqw_broker *broker = session->broker;
-    uint64_t wall = mqw__broker_wall(broker), now = mqw__broker_now(broker);
-    if (session->ends_at == UINT64_MAX)
-        mqw__broker_undue(broker, &session->ends);
-    else
-        mqw__broker_due(broker, &session->ends,
-                        session->ends_at > wall ? now + (session->ends_at - wall) : now);
+    if (!session->lease)
+        return;
+    session->lease->ends_at = UINT64_MAX;
+    mqw__broker_undue(session->broker, &session->lease->due);
 }
 
 bool mqw__session_is_over(const mqw__session *session)
 {
-    return session->doomed || session->ends_at <= mqw__broker_wall(session->broker);
+    return session->doomed || mqw__session_ends_at(session) <= mqw__broker_wall(session->broker);
+}
+
+// Times are those of the wall clock: what passes while the broker is down counts.
+static void set_end(mqw__session *session, uint64_t ends_at)
+{
+    mqw_broker *broker = session->broker;
+    uint64_t wall = mqw__broker_wall(broker), now = mqw__broker_now(broker);
+    session->lease->ends_at = ends_at;
+    mqw__broker_due(broker, &session->lease->due, ends_at > wall ? now + (ends_at - wall) : now);
 }
 
 static void on_end(mqw__deadline *deadline)
 {
-    mqw__session *session = (mqw__session *)(void *)((char *)deadline - offsetof(mqw__session, ends));
+    mqw__lease *lease = (mqw__lease *)(void *)((char *)deadline - offsetof(mqw__lease, due));
+    mqw__session *session = lease->session;
     if (session->peer)
         return;
     if (!mqw__session_is_over(session)) {
-        set_end(session);
+        set_end(session, lease->ends_at);
         return;
     }
     session->broker->counts.clients_expired += !session->doomed;
@@ -202,10 +203,31 @@ static void on_end(mqw__deadline *deadline)
     mqw__session_end(session);
 }
 
+static bool take_lease(mqw__session *session)
+{
+    if (session->lease)
+        return true;
+    session->lease = mqw__broker_new_block(session->broker, sizeof *session->lease);
+    if (!session->lease)
+        return false;
+    *session->lease = (mqw__lease){.due.fire = on_end, .session = session, .ends_at = UINT64_MAX};
+    return true;
+}
+
+int mqw__session_lease(mqw__session *session)
+{
+    bool ends = session->expiry > 0 && session->expiry < UINT32_MAX;
+    return !ends || take_lease(session) ? 0 : MQW_E_NO_MEMORY;
+}
+
 void mqw__session_left_at(mqw__session *session, uint64_t ends_at)
 {
-    session->ends_at = ends_at;
-    set_end(session);
+    if (ends_at == UINT64_MAX)
+        mqw__session_stays(session);
+    else if (take_lease(session))
+        set_end(session, ends_at);
+    else
+        mqw__broker_log(session->broker, MQW_LOG_WARNING, "a session will not expire for want of memory");
 }
 
 void mqw__session_left(mqw__session *session)
@@ -222,11 +244,12 @@ void mqw__session_left(mqw__session *session)
         mqw__broker_log(session->broker, MQW_LOG_WARNING, "the end of a session could not be stored");
 }
 
+// Without memory for that it goes when its client comes.
 void mqw__session_doom(mqw__session *session)
 {
     session->doomed = true;
-    if (!session->peer)
-        mqw__broker_due(session->broker, &session->ends, mqw__broker_now(session->broker));
+    if (!session->peer && take_lease(session))
+        set_end(session, 0);
 }
 
 // --- subscriptions ---
