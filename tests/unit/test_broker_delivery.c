@@ -460,6 +460,71 @@ static void carries_large_payloads(void **state)
     finish();
 }
 
+// A PUBLISH that comes in pieces is put together in a block of the connection, which is taken over.
+static void arrives_in_pieces(const char *name, const mqw_publish *publish)
+{
+    wire *at = wire_of(name);
+    assert_int_equal(mqw_conn_publish(at->client, publish), 0);
+    mqw_bytes all = take_output(at->client);
+    for (size_t from = 0; from < all.len; from += 3000)
+        give(at, (mqw_bytes){all.data + from, all.len - from < 3000 ? all.len - from : 3000});
+    free((void *)(uintptr_t)all.data);
+    settle();
+}
+
+static uint8_t large[9000];
+
+static int changes_payload(mqw_broker *broker, mqw_peer *peer, mqw_publish *publish, void *ctx)
+{
+    (void)broker;
+    (void)peer;
+    (void)ctx;
+    if (publish->payload.len == 8000)
+        publish->payload = (mqw_bytes){large, sizeof large};
+    return 0;
+}
+
+static void has_payloads(const char *name, size_t len, int count)
+{
+    char line[60];
+    const char *at = heard;
+    snprintf(line, sizeof line, "%s: PUBLISH topic=\"t\" payload=\"", name);
+    for (; (at = strstr(at, line)); count--) {
+        at += strlen(line);
+        assert_int_equal(strspn(at, "p"), len);
+    }
+    assert_int_equal(count, 0);
+}
+
+static void takes_over_large_payloads(void **state)
+{
+    (void)state;
+    mqw_broker_options options = {.hooks = {.on_publish = changes_payload}};
+    start(&options);
+    joins("a", 5, "");
+    joins("b", 4, "");
+    joins("p", 5, "");
+    does("a", "SUBSCRIBE packet_id=1 filter=\"t\":1");
+    does("b", "SUBSCRIBE packet_id=1 filter=\"t\":0");
+    memset(large, 'p', sizeof large);
+    mqw_publish publish = {
+        .topic = MQW_TEXT("t"), .payload = {large, 7000}, .qos = 1, .packet_id = 1, .retain = true};
+    arrives_in_pieces("p", &publish);
+    has_payloads("a", 7000, 1);
+    has_payloads("b", 7000, 1);
+    heard[0] = '\0';
+    publish.payload.len = 8000;
+    publish.packet_id = 2;
+    arrives_in_pieces("p", &publish);
+    has_payloads("a", 9000, 1);
+    has_payloads("b", 9000, 1);
+    heard[0] = '\0';
+    tells("b", "SUBSCRIBE packet_id=1 filter=\"+\":0");
+    has_payloads("b", 9000, 1);
+    heard[0] = '\0';
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +547,7 @@ int main(void)
         cmocka_unit_test(passes_over_a_member_that_cannot_take_it),
         cmocka_unit_test(reaches_the_program),
         cmocka_unit_test(carries_large_payloads),
+        cmocka_unit_test(takes_over_large_payloads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
