@@ -264,6 +264,48 @@ static void walks_meet_what_a_list_says(void **state)
     }
 }
 
+// What a walk says of what is to come, when nothing changes any more.
+static void check_foresight(size_t number)
+{
+    static bool later[TOPICS];
+    wander *one = &wanders[number];
+    mqw__letter *letter;
+    for (size_t i = 0; i < TOPICS; i++)
+        later[i] = mqw__walk_will_meet(one->walk, text_of(list[i].topic));
+    while ((letter = next_of(one->walk)) != NULL) {
+        const known *met = known_of(letter);
+        assert_true(later[met - list]);
+        later[met - list] = false;
+    }
+    for (size_t i = 0; i < TOPICS; i++)
+        assert_false(later[i]);
+    mqw__walk_end(one->walk);
+    one->walk = NULL;
+}
+
+static void a_walk_knows_what_is_to_come(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 100; seed <= 110; seed++) {
+        chance_state = seed;
+        make_topics();
+        for (int step = 0; step < 8000; step++) {
+            change(&list[chance(TOPICS)]);
+            if (!wanders[0].walk)
+                begin_wander(0);
+            else if (chance(30) == 0)
+                check_foresight(0);
+            else
+                wander_on(0);
+        }
+        mqw__walk_end(wanders[0].walk);
+        wanders[0].walk = NULL;
+        for (size_t i = 0; i < TOPICS; i++)
+            if (list[i].letter)
+                take(list[i].topic);
+    }
+}
+
 // --- by themselves ---
 
 static void the_last_message_of_a_topic_is_kept(void **state)
@@ -391,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(walks_meet_what_a_list_says, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_walk_knows_what_is_to_come, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_last_message_of_a_topic_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_filter_takes_every_topic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_walk_takes_no_long_turn, set_up, tear_down),
