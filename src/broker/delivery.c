@@ -340,6 +340,8 @@ int mqw__deliver(mqw_broker *broker, mqw__post *post)
     if (retained < 0 && retained != MQW_E_FULL) // nobody hears what its publisher may send again
         return retained;
     bool all = mqw__tree_match(broker->tree, post->publish->topic, &m) == 0;
+    if (!all && post->publish->qos) // the same; QoS 0 goes to whom was found
+        return MQW_E_NO_MEMORY;
     if (m.plain_count + m.group_count > 0 && post->publish->payload.len > SHARE_FROM)
         share(&r, &m);
     if (m.group_count)
