@@ -199,11 +199,23 @@ static void make_all(mqw_peer *peer, mqw__filters *filters)
 
 // --- SUBACK ---
 
-// Before 5.0 there is one code for failure, in 3.1 none: the least is promised there.
+// In 3.1 there is no code for failure. Whom the program refuses a filter is promised the least; who is
+// refused for want of room is not lied to.
+static bool is_unsayable(const mqw_peer *peer, const mqw__filters *filters)
+{
+    return peer->session->version == MQW_3_1 &&
+           memchr(filters->reasons, MQW_REASON_QUOTA_EXCEEDED, filters->count);
+}
+
+// In 3.1.1 there is one code for failure.
 static void answer(mqw_peer *peer, mqw__filters *filters)
 {
     mqw_suback suback = {.packet_id = filters->subscribe->packet_id};
     uint8_t version = peer->session->version;
+    if (is_unsayable(peer, filters)) {
+        mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "its subscription cannot be refused in words");
+        return;
+    }
     for (size_t i = 0; i < filters->count && version != MQW_5_0; i++)
         if (filters->reasons[i] >= 0x80)
             filters->reasons[i] = version == MQW_3_1 ? 0 : 0x80;

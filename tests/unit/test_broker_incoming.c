@@ -375,6 +375,12 @@ static void subscriptions_have_a_bound(void **state)
     does("a", "UNSUBSCRIBE packet_id=2 filter=\"1\"");
     tells("a", "SUBSCRIBE packet_id=3 filter=\"3\":0");
     hears("a: SUBACK packet_id=3 reasons=0x00");
+    is_there("b", "CONNECT version=4 client_id=\"b\"");
+    tells("b", "SUBSCRIBE packet_id=1 filter=\"1\":0 filter=\"2\":0 filter=\"3\":0");
+    hears("b: SUBACK packet_id=1 reasons=0x00,0x00,0x80");
+    is_there("c", "CONNECT version=3 client_id=\"c\"");
+    tells("c", "SUBSCRIBE packet_id=1 filter=\"1\":0 filter=\"2\":0 filter=\"3\":0");
+    hears("c: closed");
     finish();
 }
 
