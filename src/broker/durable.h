@@ -43,6 +43,8 @@ int mqw__record_promised(mqw__session *session, mqw_promise *promise);
 /** Before it leaves: QoS 2 PUBLISH and PUBREL must be on disk. 0: it may go; 1: it is held
  * (mqw_session_hold), and mqw__outgoing_go_on comes when it is. */
 int mqw__record_leaves(mqw__session *session, mqw_promise *promise);
+/** PUBREC has come. What cannot be stored now is before PUBREL leaves. */
+void mqw__record_released(mqw__session *session, mqw_promise *promise);
 /** It is over: acknowledged, or dropped. */
 void mqw__record_over(mqw__session *session, const mqw_promise *was);
 /** A QoS 2 identifier was taken, or is to be free again. When that cannot be stored it stays taken. */

@@ -340,7 +340,9 @@ int mqw__outgoing_answer(mqw__session *session, int type, const mqw_ack *ack)
         return MQW_REASON_PROTOCOL_ERROR;
     if (result == 2) // PUBCOMP says nothing new: the client has had the message
         over(session, &was, type == MQW_PUBCOMP || ack->reason < 0x80);
-    else if (result == 0)
+    else if (result == 1)
+        mqw__record_released(session, mqw_session_find(session->promises, ack->packet_id));
+    else
         unknown(session, type, ack);
     mqw__outgoing_go_on(session);
     return 0;

@@ -165,6 +165,14 @@ static int update(mqw__session *session, mqw_promise *promise)
     return result;
 }
 
+// Those of many share a commit that way: PUBREL leaves one after the other.
+void mqw__record_released(mqw__session *session, mqw_promise *promise)
+{
+    const mqw__delivery *delivery = promise->message;
+    if (session->kept && delivery->record)
+        (void)update(session, promise);
+}
+
 int mqw__record_leaves(mqw__session *session, mqw_promise *promise)
 {
     mqw__durable *durable = durable_of(session);
