@@ -11,6 +11,7 @@ typedef struct mqw__entrance {
     const mqw_connect *connect;
     mqw_text id, mount;
     bool present;  // the session was there
+    bool waits;    // what happens to its session is to be on disk before its client hears of it
     bool assigned; // the client does not know its identifier
     char room[ASSIGNED_LEN];
 } mqw__entrance;
@@ -49,9 +50,10 @@ static bool find_names(mqw_peer *peer, mqw__entrance *entrance)
 // --- its session ---
 
 // MQTT-3.1.4-3: who is there with this identifier has to leave. Its session may go with it.
-static mqw__session *take_over(mqw_broker *broker, const mqw__entrance *entrance)
+static mqw__session *take_over(mqw_broker *broker, mqw__entrance *entrance)
 {
     mqw__session *session = mqw__session_find(broker, entrance->mount, entrance->id);
+    entrance->waits = session && session->durable;
     if (session && session->peer) {
         mqw_peer *old = session->peer;
         mqw__peer_end(old, MQW_REASON_SESSION_TAKEN_OVER, "another connection has taken its session over");
@@ -221,7 +223,7 @@ static void welcome(mqw_peer *peer, const mqw__entrance *entrance)
     say_facts(peer, entrance, &connack->props);
     mqw__peer_explain(peer, MQW_CONNACK, &connack->props);
     (void)mqw_packet_downgrade(&packet, entrance->connect->version, MQW_SERVER, NULL, 0);
-    if (mqw__gate_answer(peer, MQW_CONNACK, connack, peer->session->durable) < 0)
+    if (mqw__gate_answer(peer, MQW_CONNACK, connack, entrance->waits || peer->session->durable) < 0)
         mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "no memory");
     if (peer->stand == MQW__ADMITTED)
         mqw__peer_pause(peer, MQW__PAUSE_CONNACK);
