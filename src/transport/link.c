@@ -23,6 +23,11 @@ static void list(mqw__link *link)
     mqw__loop_task(link->loop, &link->task);
 }
 
+static void set_until(mqw__link *link, uint64_t at)
+{
+    mqw__loop_deadline(link->loop, &link->deadline, at);
+}
+
 static void on_wake(mqw_conn *conn, void *arg)
 {
     mqw__link *link = arg;
@@ -34,7 +39,7 @@ static void on_deadline(mqw__deadline *deadline)
 {
     mqw__link *link = (mqw__link *)(void *)((char *)deadline - offsetof(mqw__link, deadline));
     uint64_t now = uv_now(link->loop->uv);
-    if (now < link->until) {
+    if (link->phase == MQW__OPEN) {
         if (mqw_conn_tick(link->conn, now) < 0)
             mqw__pump_tell(link);
     } else if (link->phase < MQW__OPEN && !link->closing) {
@@ -58,8 +63,8 @@ mqw__link *mqw__link_new(mqw_conn *conn, mqw__loop *loop, const mqw_open_options
     link->close_timeout = options->close_timeout;
     link->linger = options->linger;
     link->last_reads = LAST_READS;
-    link->until = now + options->connect_timeout;
     mqw__loop_keep(loop);
+    set_until(link, now + options->connect_timeout);
     mqw_conn_clock(conn, now);
     mqw_conn_set_link(conn, link, on_wake);
     mqw__link_settle(link);
@@ -138,7 +143,6 @@ static void bury(mqw__link *link)
 static void die(mqw__link *link)
 {
     link->phase = MQW__DEAD;
-    link->until = UINT64_MAX;
     link->died = link->loop->turn;
     mqw__loop_clear(link->loop, &link->deadline);
     list(link);
@@ -236,7 +240,7 @@ void mqw__link_refuse(mqw__link *link, int result)
     mqw_conn_shut(link->conn);
     link->closing = link->parted = link->deaf = true;
     link->phase = MQW__FLUSHING;
-    link->until = uv_now(link->loop->uv) + link->close_timeout;
+    set_until(link, uv_now(link->loop->uv) + link->close_timeout);
     list(link);
 }
 
@@ -260,8 +264,8 @@ void mqw__link_close(mqw__link *link)
     }
     if (link->phase == MQW__OPEN)
         link->phase = MQW__FLUSHING;
-    link->until =
-        link->phase < MQW__OPEN ? earlier(link->until, now + link->close_timeout) : now + link->close_timeout;
+    uint64_t by = now + link->close_timeout;
+    set_until(link, link->phase < MQW__OPEN ? earlier(link->deadline.at, by) : by);
     list(link);
 }
 
@@ -292,7 +296,7 @@ static void finish(mqw__link *link)
         mqw__link_kill(link);
     if (link->phase == MQW__DEAD)
         return;
-    link->until = earlier(link->until, uv_now(link->loop->uv) + link->linger);
+    set_until(link, earlier(link->deadline.at, uv_now(link->loop->uv) + link->linger));
 }
 
 // --- what goes on ---
@@ -313,7 +317,6 @@ void mqw__link_begin(mqw__link *link)
     list(link); // what was sent before may go now
     if (link->closing)
         return;
-    link->until = UINT64_MAX;
     void *ctx = NULL;
     const mqw_handlers *handlers = mqw_conn_handlers(link->conn, &ctx);
     if (handlers->connected && !link->announced)
@@ -354,15 +357,13 @@ void mqw__link_watch(mqw__link *link)
 {
     if (link->phase == MQW__DEAD)
         return;
-    uint64_t at = link->until;
-    if (link->phase == MQW__OPEN)
-        at = earlier(mqw_conn_deadline(link->conn), tick_layers(link));
     if (layers_speak(link))
         list(link);
     if (link->stream)
         mqw__stream_arm(link->stream,
                         (wants_input(link) ? MQW_READABLE : 0) | (link->blocked ? MQW_WRITABLE : 0));
-    mqw__loop_deadline(link->loop, &link->deadline, at);
+    if (link->phase == MQW__OPEN)
+        set_until(link, earlier(mqw_conn_deadline(link->conn), tick_layers(link)));
 }
 
 // After a farewell either way, and after a fault, there is nothing left to do but to close (MQTT-3.14.4-1,

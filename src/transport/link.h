@@ -24,9 +24,10 @@ typedef struct mqw__stash {
 typedef struct mqw__link mqw__link;
 typedef struct mqw__connecting mqw__connecting;
 
+/** Each of a server's connections has one. */
 struct mqw__link {
     mqw__task task;
-    mqw__deadline deadline;
+    mqw__deadline deadline; /**< Open: the connection's. Else: when the phase must be over. */
     mqw__loop *loop;
     mqw_conn *conn;     /**< NULL: detached; the link only waits to be freed. */
     mqw_stream *stream; /**< NULL while connecting. */
@@ -42,7 +43,6 @@ struct mqw__link {
         mqw__connecting *connecting; /**< With `dials`: what makes the stream. */
     };
     const char *why; /**< What failed, in words; NULL: nothing. */
-    uint64_t until;  /**< When the present phase must be over. */
     union {
         uint32_t close_timeout;
         uint32_t died; /**< Turn of the loop in which it did. */
@@ -61,6 +61,8 @@ struct mqw__link {
     bool dials : 1;     /**< The stream is being made. */
     bool announced : 1; /**< `connected` was heard earlier, on another loop. */
 };
+
+_Static_assert(sizeof(void *) > 8 || sizeof(mqw__link) <= 136, "an idle connection stays small");
 
 /** Links a connection; without a stream yet. NULL: no memory, or it has a link. `until`: when it must be
  * connected. */

@@ -289,9 +289,9 @@ static void at_each_allocation(void (*begin)(staging *scene))
     for (int ever = 0; ever < 2; ever++) {
         bool done = false;
         long left = 0;
-        while (play(begin, left, ever, ever ? 15 : 150, &done))
+        // A busy machine may not come to the allocation that fails in a short time: then it gets a long one.
+        while (play(begin, left, ever, ever ? 15 : 150, &done) || play(begin, left, ever, LIMIT / 2, &done))
             assert_true(++left < 300);
-        assert_false(play(begin, left, ever, LIMIT / 2, &done)); // a busy machine may need long for it
         assert_true(done);
         assert_true(left > 5);
     }
