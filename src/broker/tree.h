@@ -86,7 +86,7 @@ static inline mqw_text mqw__group_name(const mqw__group *group)
 
 static inline mqw_text mqw__level_at(mqw_text text, size_t at)
 {
-    const char *slash = at < text.len ? memchr(text.data + at, '/', text.len - at) : NULL;
+    const char *slash = at < text.len ? (const char *)memchr(text.data + at, '/', text.len - at) : NULL;
     return (mqw_text){text.data + at, (slash ? (size_t)(slash - text.data) : text.len) - at};
 }
 
