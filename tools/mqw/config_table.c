@@ -61,7 +61,7 @@ static const config_word places[] = {{"stderr", CONFIG_STDERR}, {"syslog", CONFI
 #define OF_TLS(name, kind, field, words)      ROW("tls", name, kind, field, 0, 0, words, ""),
 #define OF_LISTENER(name, kind, field, words) LISTENER(name, kind, field, 0, 0, words, ""),
 
-enum { DAY = 24 * 60 * 60 };
+enum { DAY = 24 * 60 * 60, DAY_MS = DAY * 1000 };
 
 const config_key config_table[] = {
     TEXT("broker", "store", store),
@@ -70,11 +70,11 @@ const config_key config_table[] = {
     NUMBER("broker", "max_connect_rate", broker.max_connect_rate, 1, UINT32_MAX, unlimited, "unlimited"),
     NUMBER("broker", "max_sessions", broker.max_sessions, 1, UINT32_MAX, NULL, "1000000"),
     NUMBER("broker", "max_retained", broker.max_retained, 1, UINT32_MAX, NULL, "1000000"),
-    BYTES("broker", "max_memory", broker.max_memory, 1024 * 1024, (uint64_t)1 << 50, "1G"),
+    BYTES("broker", "max_memory", broker.max_memory, 1 << 20, (uint64_t)1 << 50, "1G"),
     BYTES("broker", "max_first_packet", broker.max_first_packet, 64, MQW_PACKET_MAX, "64K"),
-    ROW("broker", "connect_timeout", CONFIG_MS, broker.connect_timeout, 1, DAY * 1000, NULL, "10s"),
-    ROW("broker", "auth_timeout", CONFIG_MS, broker.auth_timeout, 1, DAY * 1000, NULL, "30s"),
-    ROW("broker", "decide_timeout", CONFIG_MS, broker.decide_timeout, 1, DAY * 1000, NULL, "30s"),
+    ROW("broker", "connect_timeout", CONFIG_MS, broker.connect_timeout, 1, DAY_MS, NULL, "10s"),
+    ROW("broker", "auth_timeout", CONFIG_MS, broker.auth_timeout, 1, DAY_MS, NULL, "30s"),
+    ROW("broker", "decide_timeout", CONFIG_MS, broker.decide_timeout, 1, DAY_MS, NULL, "30s"),
     ROW("broker", "status_interval", CONFIG_SECONDS, broker.status_interval, 1, DAY, never, "10s"),
     WORD("broker", "policy", policy, policies, "strict"),
     TEXT("broker", "response_information", response_information),
@@ -118,7 +118,7 @@ const config_key config_table[] = {
     FLAG("metrics", "remote", metrics.remote),
 
     TEXT("process", "user", process.user),
-    ROW("process", "drain_timeout", CONFIG_MS, process.drain, 1, DAY * 1000, NULL, "10s"),
+    ROW("process", "drain_timeout", CONFIG_MS, process.drain, 1, DAY_MS, NULL, "10s"),
 
     LISTENER("address", CONFIG_TEXT, address, 0, 0, NULL, ""),
     TLS(OF_LISTENER)
@@ -126,7 +126,7 @@ const config_key config_table[] = {
     LISTENER("websocket", CONFIG_FLAG, websocket, 0, 0, NULL, "no"),
     LISTENER("ws_path", CONFIG_TEXT, ws_path, 0, 0, NULL, ""),
     LISTENER("ws_origins", CONFIG_TEXT, ws_origins, 0, 0, NULL, ""),
-    LISTENER("ws_ping", CONFIG_MS, ws_ping, 1, DAY * 1000, off, "off"),
+    LISTENER("ws_ping", CONFIG_MS, ws_ping, 1, DAY_MS, off, "off"),
     LISTENER("proxy_protocol", CONFIG_FLAG, proxy_protocol, 0, 0, NULL, "no"),
     LISTENER("reuse_port", CONFIG_FLAG, reuse_port, 0, 0, NULL, "no"),
     LISTENER("nagle", CONFIG_FLAG, nagle, 0, 0, NULL, "no"),
@@ -134,8 +134,8 @@ const config_key config_table[] = {
     LISTENER("unix_mode", CONFIG_OCTAL, unix_mode, 1, 0777, NULL, "0600"),
     LISTENER("max_connections", CONFIG_NUMBER, max_connections, 1, UINT32_MAX, unlimited, "unlimited"),
     LISTENER("backlog", CONFIG_NUMBER, backlog, 1, 65535, NULL, "511"),
-    LISTENER("close_timeout", CONFIG_MS, close_timeout, 1, DAY * 1000, NULL, "5s"),
-    LISTENER("linger", CONFIG_MS, linger, 1, DAY * 1000, NULL, "2s"),
+    LISTENER("close_timeout", CONFIG_MS, close_timeout, 1, DAY_MS, NULL, "5s"),
+    LISTENER("linger", CONFIG_MS, linger, 1, DAY_MS, NULL, "2s"),
 };
 /* clang-format on */
 

@@ -113,12 +113,12 @@ static const char *describe(const config_key *key, const char *text, char *why, 
                                         [CONFIG_BYTES] = "a number of bytes",
                                         [CONFIG_SECONDS] = "a time",
                                         [CONFIG_MS] = "a time"};
-    char least[32], most[32];
     size_t len = (size_t)snprintf(why, cap, "%.60s is not ", *text ? text : "nothing");
     for (const config_word *word = key->words; word && word->word && len < cap; word++)
         len += (size_t)snprintf(why + len, cap - len, "%s%s",
                                 word == key->words ? (word[1].word ? "one of " : "") : ", ", word->word);
     if (key->kind != CONFIG_WORD && len < cap) {
+        char least[32], most[32];
         show_number(key, key->least, least, sizeof(least));
         show_number(key, key->most, most, sizeof(most));
         snprintf(why + len, cap - len, "%s%s from %s to %s", key->words ? " or " : "", nouns[key->kind],

@@ -76,12 +76,11 @@ static const char serve_more[] =
     "  unix:/PATH, fd:N, systemd:NAME (a socket that was handed over); HOST * is all\n"
     "\nmqw-serve.conf(5) has all keys of the configuration\n";
 
-static const char serve_codes[] =
-    "  0  it was ended by a signal, or nothing is wrong\n"
-    "  2  the command line, the configuration or a file that it names is not\n"
-    "     understood\n"
-    "  3  it cannot listen, or the store cannot be opened\n"
-    "  4  the system failed, or it was ended by force\n";
+static const char serve_codes[] = "  0  it was ended by a signal, or nothing is wrong\n"
+                                  "  2  the command line, the configuration or a file that it names is not\n"
+                                  "     understood\n"
+                                  "  3  it cannot listen, or the store cannot be opened\n"
+                                  "  4  the system failed, or it was ended by force\n";
 
 static const char passwd_codes[] =
     "  0  it was done\n"
@@ -146,10 +145,10 @@ void tool_complain_to(void (*to)(const char *words, void *ctx), void *ctx)
 
 void tool_complain(const char *format, ...)
 {
-    char words[1024];
     va_list arguments;
     va_start(arguments, format);
     if (complain_to) {
+        char words[1024];
         vsnprintf(words, sizeof(words), format, arguments);
         complain_to(words, complain_ctx);
     } else {

@@ -55,13 +55,13 @@ static void row(FILE *out, const char *field, const char *help, uint64_t value)
 
 static uint64_t resident_bytes(void)
 {
-    unsigned long long all = 0, resident = 0;
+    char line[256] = "", *resident = line;
     FILE *file = fopen("/proc/self/statm", "re");
-    if (file && fscanf(file, "%llu %llu", &all, &resident) != 2)
-        resident = 0;
+    if (file && fgets(line, sizeof(line), file))
+        (void)strtoull(line, &resident, 10); // the whole size stands in front
     if (file)
         fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static double seconds(struct timeval time)

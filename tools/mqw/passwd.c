@@ -96,7 +96,7 @@ static bool has_scram(const char *line)
 
 static bool put_line(const passwd *p, FILE *out, bool scram)
 {
-    char hash[USERS_HASH], text[USERS_HASH];
+    char hash[USERS_HASH];
     mqw_text password = {p->password, p->password_len};
     mqw_scram_secret secret;
     if (!users_make_hash(password, hash)) {
@@ -105,6 +105,7 @@ static bool put_line(const passwd *p, FILE *out, bool scram)
     }
     fprintf(out, "%s:%s", p->user, hash);
     if (scram) {
+        char text[USERS_HASH];
         if (mqw_scram_secret_make(&secret, password, ROUNDS) != 0) {
             tool_complain(
                 "passwd: that password cannot be used with SCRAM (RFC 4013); without --scram it can");

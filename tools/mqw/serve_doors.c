@@ -55,7 +55,8 @@ bool serve_make_tls(tool_serve *serve)
 {
     tool_config *config = &serve->config;
     bool good = true;
-    serve->tls = calloc(config->listener_count + 1, sizeof(*serve->tls));
+    serve->tls = calloc(config->listener_count + 1,
+                        sizeof(mqw_tls *)); // NOLINT(bugprone-sizeof-expression): pointers are what it holds
     for (size_t i = 0; serve->tls && i < config->listener_count; i++) {
         config_listener *listener = &config->listeners[i];
         char why[WHY] = "";
@@ -148,13 +149,13 @@ static int next_socket(const tool_serve *serve, const char *name, int index)
 
 bool serve_is_remote(const tool_serve *serve, const config_listener *listener)
 {
-    char host[ADDRESS];
     const char *address = listener->address;
     if (strncasecmp(address, "unix:", 5) == 0)
         return false;
     if (strncasecmp(address, "fd:", 3) == 0)
-        return is_remote_socket(atoi(address + 3));
+        return is_remote_socket((int)strtol(address + 3, NULL, 10));
     if (strncmp(address, handed, sizeof(handed) - 1) != 0) {
+        char host[ADDRESS];
         host_of(address, host, sizeof(host));
         return is_remote_host(host);
     }

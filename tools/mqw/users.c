@@ -149,8 +149,16 @@ const char *users_hash(const tool_users *users, mqw_text name, bool *real)
     return *real ? entry->hash : hash_of_nobody(users, name);
 }
 
+static bool is_same_scram(const mqw_scram_secret *a, const mqw_scram_secret *b)
+{
+    return a->iterations == b->iterations && a->salt_len == b->salt_len &&
+           memcmp(a->salt, b->salt, sizeof(a->salt)) == 0 &&
+           memcmp(a->stored_key, b->stored_key, sizeof(a->stored_key)) == 0 &&
+           memcmp(a->server_key, b->server_key, sizeof(a->server_key)) == 0;
+}
+
 bool users_same(const users_entry *a, const users_entry *b)
 {
     return strcmp(a->hash, b->hash) == 0 && a->has_scram == b->has_scram &&
-           memcmp(&a->scram, &b->scram, sizeof(a->scram)) == 0;
+           (!a->has_scram || is_same_scram(&a->scram, &b->scram));
 }
