@@ -156,7 +156,7 @@ static int furnish(mqw_broker *broker)
 
 int mqw__broker_new(mqw_broker **out, const mqw__surroundings *world, const mqw_broker_options *options)
 {
-    mqw_allocator allocator = mqw__allocator(options ? options->allocator : NULL);
+    mqw_allocator allocator = mqw__broker_allocator(options ? options->allocator : NULL);
     mqw_broker *broker = mqw__alloc(&allocator, sizeof *broker);
     if (!broker)
         return MQW_E_NO_MEMORY;

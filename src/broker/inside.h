@@ -36,8 +36,8 @@ struct mqw_broker {
     mqw__durable *durable; /**< NULL: no store. */
     mqw__status *status;   /**< NULL: no $SYS. */
     mqw_peer *peers;
-    mqw_peer *busy;               /**< Those that mqw__peers_turn looks at, first come first … */
-    mqw_peer **busy_last;         /**< … and where the next one goes; NULL: at the beginning. */
+    mqw_peer *busy;                 /**< Those that mqw__peers_turn looks at, first come first … */
+    mqw_peer **busy_last;           /**< … and where the next one goes; NULL: at the beginning. */
     struct mqw__question *question; /**< What a hook is being asked (decide.c); NULL: nothing. */
     mqw_local *locals;
     mqw_ticket *tickets;
@@ -61,6 +61,9 @@ struct mqw_broker {
 
 /** Fills in `broker->options`, `hooks`, `allocator` and `config`. 0, MQW_E_MISUSE or MQW_E_NO_MEMORY. */
 int mqw__settings_of(mqw_broker *broker, const mqw_broker_options *options);
+/** Where memory comes from: what the program gave, or the C library. (That of libmqwire is not visible here.)
+ */
+mqw_allocator mqw__broker_allocator(const mqw_allocator *given);
 void mqw__settings_end(mqw_broker *broker);
 /** Limits with their defaults filled in: what on_connect has set to 0 again, too. */
 void mqw__limits_complete(mqw_broker_limits *limits);

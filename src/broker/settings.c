@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the program chose, copied and with its defaults.
+#include <stdlib.h>
 #include <string.h>
 
 #include "inside.h"
@@ -130,11 +131,26 @@ static mqw_config *make_config(const mqw_broker *broker)
     return mqw_config_new(&conn);
 }
 
+static void *resize_by_libc(void *ctx, void *old, size_t old_size, size_t new_size)
+{
+    (void)ctx, (void)old_size;
+    if (new_size == 0) {
+        free(old);
+        return NULL;
+    }
+    return realloc(old, new_size);
+}
+
+mqw_allocator mqw__broker_allocator(const mqw_allocator *given)
+{
+    return given ? *given : (mqw_allocator){resize_by_libc, NULL};
+}
+
 int mqw__settings_of(mqw_broker *broker, const mqw_broker_options *options)
 {
     mqw_broker_options *o = &broker->options;
     copy_versioned(o, sizeof *o, options, options ? options->size : 0);
-    broker->allocator = mqw__allocator(o->allocator);
+    broker->allocator = mqw__broker_allocator(o->allocator);
     copy_versioned(&broker->hooks, sizeof broker->hooks, &o->hooks, o->hooks.size);
     mqw_text response = o->response_information;
     mqw_text reference = o->server_reference;
