@@ -49,6 +49,13 @@ static bool find_names(mqw_peer *peer, mqw__entrance *entrance)
 
 // --- its session ---
 
+// A stored session can only end while the store works: else it would be there again after a crash.
+static bool cannot_end(mqw_broker *broker, const mqw__entrance *entrance)
+{
+    const mqw__session *session = mqw__session_find(broker, entrance->mount, entrance->id);
+    return session && session->durable && entrance->connect->clean_start && !mqw__record_well(broker);
+}
+
 // MQTT-3.1.4-3: who is there with this identifier has to leave. Its session may go with it.
 static mqw__session *take_over(mqw_broker *broker, mqw__entrance *entrance)
 {
@@ -247,35 +254,48 @@ static void tell(mqw_peer *peer, bool present)
         broker->hooks.on_connected(broker, peer, present, broker->options.ctx);
 }
 
-void mqw__peer_admit(mqw_peer *peer, const mqw_connect *connect)
+// The session that the client will have; NULL: it is refused, or gone.
+static mqw__session *find_session(mqw_peer *peer, mqw__entrance *entrance)
 {
-    mqw__entrance entrance = {.connect = connect};
     int why = 0;
-    if (!find_names(peer, &entrance)) {
-        mqw__peer_refuse(peer, MQW_REASON_SERVER_UNAVAILABLE, "no identifier could be assigned");
-        return;
-    }
-    uint32_t expiry = expiry_of(peer, &entrance);
-    mqw__session *session = take_over(peer->broker, &entrance);
+    mqw__session *session = take_over(peer->broker, entrance);
     if (peer->stand == MQW__GONE) // a hook that has heard of the old one ended it
-        return;
-    entrance.present = session != NULL;
+        return NULL;
+    entrance->present = session != NULL;
     if (!session)
-        session = make_session(peer->broker, &entrance, &why);
-    if (!session) {
+        session = make_session(peer->broker, entrance, &why);
+    if (!session)
         mqw__peer_refuse(peer, MQW_REASON_QUOTA_EXCEEDED,
                          why == MQW_E_FULL ? "there are too many sessions" : "no memory");
+    return session;
+}
+
+static void let_in(mqw_peer *peer, mqw__entrance *entrance)
+{
+    uint32_t expiry = expiry_of(peer, entrance);
+    mqw__session *session = find_session(peer, entrance);
+    if (!session)
         return;
-    }
-    mqw__before before = join(peer, session, expiry, connect);
-    if (settle(peer, connect) < 0) {
-        part_again(peer, &before, entrance.present);
+    mqw__before before = join(peer, session, expiry, entrance->connect);
+    if (settle(peer, entrance->connect) < 0) {
+        part_again(peer, &before, entrance->present);
         return;
     }
     forget(session, &before);
     count(peer);
-    tell(peer, entrance.present);
+    tell(peer, entrance->present);
     if (peer->stand == MQW__ADMITTED)
-        welcome(peer, &entrance);
+        welcome(peer, entrance);
     mqw__affairs_tidy(peer);
+}
+
+void mqw__peer_admit(mqw_peer *peer, const mqw_connect *connect)
+{
+    mqw__entrance entrance = {.connect = connect};
+    if (!find_names(peer, &entrance))
+        mqw__peer_refuse(peer, MQW_REASON_SERVER_UNAVAILABLE, "no identifier could be assigned");
+    else if (cannot_end(peer->broker, &entrance))
+        mqw__peer_refuse(peer, MQW_REASON_SERVER_UNAVAILABLE, "the store does not work");
+    else
+        let_in(peer, &entrance);
 }
