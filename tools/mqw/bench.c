@@ -2,6 +2,7 @@
 // mqw bench: rounds of a load against one broker, or against two in turn.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bench_load.h"
 #include "bench_report.h"
@@ -90,6 +91,16 @@ static bool find_targets(bench *b)
     return true;
 }
 
+// As many connections as this process may have.
+static void raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static bool prepare(bench *b, const tool_settings *settings)
 {
     uint32_t wanted = settings->bench.compare ? 2 : 1;
@@ -166,6 +177,7 @@ int bench_run(const tool_settings *settings)
 {
     static bench b;
     int status = TOOL_USAGE;
+    raise_limits();
     if (prepare(&b, settings))
         status = report(&b, run_rounds(&b));
     for (uint32_t i = 0; i < SIDES; i++) {

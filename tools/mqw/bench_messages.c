@@ -6,29 +6,35 @@
 #include "tool.h"
 
 enum { MILLION = 1000000, SPIN_NS = 2 * MILLION, FORGIVE_NS = 500 * MILLION };
-enum { AHEAD_BYTES = 1 << 20, AHEAD_LEAST = 16, AHEAD_MOST = 4000, SAMPLE = 64 };
+enum { AHEAD_BYTES = 1 << 20, AHEAD_LEAST = 16, AHEAD_MOST = 2500, CROWD = 8, SAMPLE = 64 };
 
 static bench_step step_open, step_warm, step_measure, step_drain;
 
 /* --- As many as go ------------------------------------------------------------------------------------- */
 
-// Messages that may be published without a subscriber falling too far behind: what is bounded is how many
-// deliveries are on their way.
+// How many deliveries may be on their way: all together they should fit into the caches, and each of many
+// publishers needs some of them to send more than one at a time.
+static uint64_t most_ahead(const bench_load *load)
+{
+    const bench_plan *plan = &load->plan;
+    uint64_t each = AHEAD_BYTES / plan->size;
+    uint32_t crowd = plan->publishers / CROWD;
+    if (load->settings->bench.ahead)
+        return (uint64_t)load->settings->bench.ahead * plan->receivers;
+    each = each < AHEAD_LEAST ? AHEAD_LEAST : each > AHEAD_MOST ? AHEAD_MOST : each;
+    return each * (plan->receivers > crowd ? plan->receivers : crowd);
+}
+
+// Messages that may be published without a subscriber falling too far behind.
 static uint64_t may_send(bench_load *load)
 {
     const bench_tally *tally = &load->audience.verify.tally;
-    const bench_plan *plan = &load->plan;
-    uint64_t each = load->settings->bench.ahead;
-    if (each == 0)
-        each = AHEAD_BYTES / plan->size;
-    if (load->settings->bench.ahead == 0)
-        each = each < AHEAD_LEAST ? AHEAD_LEAST : each > AHEAD_MOST ? AHEAD_MOST : each;
-    uint64_t bound = each * plan->receivers;
     uint64_t on_way = load->sent.expected - load->forgiven - tally->delivered - tally->missing;
-    if (plan->receivers == 0)
+    uint64_t most = most_ahead(load);
+    if (load->plan.receivers == 0)
         return UINT64_MAX;
-    if (on_way < bound)
-        return (bound - on_way) / plan->reach_of[0] + 1;
+    if (on_way < most)
+        return (most - on_way) / load->plan.reach_of[0] + 1;
     if (load->now - load->settled_at >= FORGIVE_NS)
         load->forgiven += on_way; // they were lost, and nothing comes behind them
     return 0;

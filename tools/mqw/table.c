@@ -170,7 +170,7 @@ const tool_option option_table[] = {
     NUMBER(BENCH, 'w', "window", bench.window, "N", NULL, 1, 65535,
            "QoS 1 and 2: most messages of a publisher that wait for their acknowledgement (100)"),
     NUMBER(BENCH, 0, "ahead", bench.ahead, "N", NULL, 1, 100000000,
-           "without --rate: most messages on their way to each subscriber (1 MiB of them, at most 4000)"),
+           "without --rate: most messages on their way to each subscriber (1 MiB of them, at most 2500)"),
     {BENCH, 'd', "duration", OPTION_DECIMAL, AT(bench.duration), "SECONDS", NULL, 1, 4294967294u,
      "measure so long (10)", AT(bench.has_duration)},
     DECIMAL(BENCH, 0, "warmup", bench.warmup, "SECONDS", 0, 4294967294u, "publish so long before (1)"),
