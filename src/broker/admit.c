@@ -282,6 +282,7 @@ static void let_in(mqw_peer *peer, mqw__entrance *entrance)
         return;
     }
     forget(session, &before);
+    peer->fresh = !entrance->present;
     count(peer);
     tell(peer, entrance->present);
     if (peer->stand == MQW__ADMITTED)

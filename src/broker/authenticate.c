@@ -19,19 +19,18 @@ static void on_time_out(mqw__deadline *deadline)
 }
 
 // The program's method, begun anew. 0, or a reason code.
-static int begin(mqw_peer *peer, mqw_text method, mqw_auth *auth)
+static int begin(mqw__affairs *affairs, mqw_text method, mqw_auth *auth)
 {
-    mqw_broker *broker = peer->broker;
-    mqw__affairs *affairs = mqw__affairs_of(peer);
-    if (!affairs)
-        return MQW_REASON_QUOTA_EXCEEDED;
+    mqw_broker *broker = affairs->peer->broker;
     if (!broker->hooks.on_auth)
         return MQW_REASON_BAD_AUTH_METHOD;
-    int reason = broker->hooks.on_auth(broker, peer, method, auth, broker->options.ctx);
-    if (reason)
+    int reason = broker->hooks.on_auth(broker, affairs->peer, method, auth, broker->options.ctx);
+    if (reason == 0 && !auth->step)
+        reason = MQW_REASON_IMPLEMENTATION_SPECIFIC;
+    if (reason) {
+        *auth = (mqw_auth){0};
         return reason;
-    if (!auth->step)
-        return MQW_REASON_IMPLEMENTATION_SPECIFIC;
+    }
     if (auth->reset)
         auth->reset(auth->self);
     affairs->auth_due.fire = on_time_out;
@@ -40,12 +39,12 @@ static int begin(mqw_peer *peer, mqw_text method, mqw_auth *auth)
 }
 
 // As mqw_auth.step, with a verdict in `out` that lives until the next one.
-static int step(mqw_peer *peer, const mqw_auth *auth, const mqw_props *said, mqw_bytes *out)
+static int step(mqw__affairs *affairs, const mqw_auth *auth, const mqw_props *said, mqw_bytes *out)
 {
     *out = (mqw_bytes){NULL, 0};
     int result = auth->step(auth->self, mqw_value(said, auth_data), out);
     if (result <= 0)
-        mqw__broker_undue(peer->broker, &peer->affairs->auth_due);
+        mqw__broker_undue(affairs->peer->broker, &affairs->auth_due);
     return result;
 }
 
@@ -77,11 +76,10 @@ static bool keep_connect(mqw__affairs *affairs, const mqw_connect *connect)
 }
 
 // True: it is satisfied.
-static bool go_on(mqw_peer *peer, const mqw_connect *connect, const mqw_props *said)
+static bool go_on(mqw_peer *peer, mqw__affairs *affairs, const mqw_connect *connect, const mqw_props *said)
 {
-    mqw__affairs *affairs = peer->affairs;
     mqw_bytes out;
-    int result = step(peer, &affairs->auth, said, &out);
+    int result = step(affairs, &affairs->auth, said, &out);
     if (result < 0) {
         mqw__peer_refuse(peer, MQW_REASON_NOT_AUTHORIZED, "its authentication has failed"); // MQTT-4.12.0-4
     } else if (result > 0 && !keep_connect(affairs, connect)) {
@@ -97,16 +95,15 @@ static bool go_on(mqw_peer *peer, const mqw_connect *connect, const mqw_props *s
 
 bool mqw__authenticate_begin(mqw_peer *peer, const mqw_connect *connect)
 {
-    mqw_auth auth = {0};
     if (!has_method(connect))
         return true;
-    int reason = begin(peer, connect->props.auth_method, &auth);
-    if (peer->affairs)
-        peer->affairs->auth = auth;
+    mqw__affairs *affairs = mqw__affairs_of(peer);
+    int reason =
+        affairs ? begin(affairs, connect->props.auth_method, &affairs->auth) : MQW_REASON_QUOTA_EXCEEDED;
     if (reason)
         mqw__peer_refuse(peer, mqw__reason_in(MQW_CONNACK, reason, MQW_REASON_NOT_AUTHORIZED),
                          "its authentication is not taken"); // MQTT-4.12.0-1
-    return reason == 0 && peer->stand != MQW__GONE && go_on(peer, connect, &connect->props);
+    return affairs && peer->stand != MQW__GONE && go_on(peer, affairs, connect, &connect->props);
 }
 
 // --- again ---
@@ -120,35 +117,33 @@ static void succeed(mqw__affairs *affairs)
     affairs->again = (mqw_auth){0};
 }
 
-static void go_on_again(mqw_peer *peer, const mqw_props *said)
+static void go_on_again(mqw_peer *peer, mqw__affairs *affairs, const mqw_props *said)
 {
     mqw_bytes out;
-    int result = step(peer, &peer->affairs->again, said, &out);
+    int result = step(affairs, &affairs->again, said, &out);
     if (result < 0) {
         mqw__peer_end(peer, MQW_REASON_NOT_AUTHORIZED, "its authentication has failed"); // MQTT-4.12.1-2
         return;
     }
     send_auth(peer, result ? MQW_REASON_CONTINUE_AUTHENTICATION : MQW_REASON_SUCCESS, said->auth_method, out);
     if (result == 0 && peer->stand != MQW__GONE)
-        succeed(peer->affairs);
+        succeed(affairs);
 }
 
 static void begin_again(mqw_peer *peer, const mqw_props *said)
 {
-    mqw_auth auth = {0};
-    int reason = begin(peer, said->auth_method, &auth);
-    if (peer->affairs)
-        peer->affairs->again = auth;
+    mqw__affairs *affairs = mqw__affairs_of(peer);
+    int reason = affairs ? begin(affairs, said->auth_method, &affairs->again) : MQW_REASON_QUOTA_EXCEEDED;
     if (reason)
         mqw__peer_end(peer, mqw__reason_in(MQW_DISCONNECT, reason, MQW_REASON_NOT_AUTHORIZED),
                       "its authentication is not taken");
     else if (peer->stand != MQW__GONE)
-        go_on_again(peer, said);
+        go_on_again(peer, affairs, said);
 }
 
 void mqw__authenticate_next(mqw_peer *peer, const mqw_disconnect *auth)
 {
-    const mqw__affairs *affairs = peer->affairs;
+    mqw__affairs *affairs = peer->affairs;
     bool again = auth->reason == MQW_REASON_REAUTHENTICATE;
     bool runs = affairs && (affairs->again.step || peer->stand == MQW__AUTHENTICATING);
     if (again == runs || !mqw_has(&auth->props, auth_method)) {
@@ -156,9 +151,9 @@ void mqw__authenticate_next(mqw_peer *peer, const mqw_disconnect *auth)
     } else if (again) {
         begin_again(peer, &auth->props);
     } else if (peer->stand == MQW__WELCOME) {
-        go_on_again(peer, &auth->props);
+        go_on_again(peer, affairs, &auth->props);
     } else {
-        if (go_on(peer, &affairs->packet->connect, &auth->props))
+        if (go_on(peer, affairs, &affairs->packet->connect, &auth->props))
             mqw__peer_may_connect(peer, &affairs->packet->connect);
         mqw__decide_settle(peer);
     }

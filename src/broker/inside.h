@@ -132,7 +132,7 @@ struct mqw__will {
 };
 
 /** Keeps the will of a CONNECT for a session; the one before goes. 0, MQW_E_NO_MEMORY, MQW_E_STREAM. */
-int mqw__will_keep(mqw__session *session, const mqw_will *will);
+int mqw__will_keep(mqw__session *session, const mqw_will *given);
 /** The connection has ended: publishes it now, or after its delay, or (`goodbye`) never. */
 void mqw__will_due(mqw__session *session, bool goodbye);
 /** The session goes on with a new connection: a will that waits is not published (MQTT-3.1.3-9). */

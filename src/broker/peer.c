@@ -136,6 +136,7 @@ int mqw__peer_send(mqw_peer *peer, int type, const void *body)
     }
     if (type == MQW_CONNACK) {
         peer->stand = MQW__WELCOME;
+        peer->fresh = false;
         mqw__peer_resume(peer, MQW__PAUSE_CONNACK);
         mqw__outgoing_go_on(peer->session);
     }
@@ -225,6 +226,7 @@ static void part(mqw_peer *peer)
     if (broker->hooks.on_disconnected)
         broker->hooks.on_disconnected(broker, peer, peer->reason, peer->words, broker->options.ctx);
     peer->session = NULL;
+    session->doomed |= peer->fresh; // its client never heard that the one before is gone
     mqw__will_due(session, peer->no_will);
     mqw__session_left(session);
 }

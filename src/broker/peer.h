@@ -50,6 +50,7 @@ struct mqw_peer {
     uint8_t pauses;   /**< MQW__PAUSE_… */
     bool listed : 1;  /**< mqw__peers_turn will look at it. */
     bool counted : 1; /**< In clients_connected. */
+    bool fresh : 1;   /**< Its session is new, and its CONNACK has not left. */
     bool parted : 1;  /**< It has left its session, or was told as refused. */
     bool no_will : 1; /**< It has said goodbye (MQTT-3.1.2-10). */
     bool bridge : 1;  /**< It has set the bridge bit of 3.x. */

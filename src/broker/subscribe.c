@@ -70,15 +70,10 @@ static uint32_t identifier_of(const mqw_subscribe *subscribe)
 
 // --- each is judged ---
 
-// The next filter, as the broker knows it: behind its mount point, which may need the room. False: none is
-// left.
-static bool next(const mqw_peer *peer, mqw_list *left, mqw_filter *item, char *room, bool *fits)
+// Behind its mount point, as the broker knows it.
+static bool mount(const mqw_peer *peer, mqw_filter *item, char *room)
 {
-    if (!mqw_next_filter(left, item))
-        return false;
-    complete(peer, item);
-    *fits = mqw__mount_filter(mqw__session_mount(peer->session), &item->filter, room);
-    return true;
+    return mqw__mount_filter(mqw__session_mount(peer->session), &item->filter, room);
 }
 
 static int ask(mqw_peer *peer, const mqw_subscribe *subscribe, mqw_filter *item)
@@ -89,26 +84,25 @@ static int ask(mqw_peer *peer, const mqw_subscribe *subscribe, mqw_filter *item)
     if (!broker->hooks.on_subscribe)
         return granted;
     mqw__question_begin(&question, peer, MQW_SUBSCRIBE, subscribe);
-    int answer =
+    int verdict =
         mqw__question_end(&question, broker->hooks.on_subscribe(broker, peer, item, broker->options.ctx));
-    if (answer != 0)
-        return answer;
+    if (verdict != 0)
+        return verdict;
     return item->qos < granted ? item->qos : granted;
 }
 
 static int judge(mqw_peer *peer, mqw__filters *filters)
 {
     char room[UINT16_MAX];
-    bool fits;
     mqw_filter item;
     mqw_list left = filters->left;
-    (void)mqw_next_filter(&left, &item);
+    if (!mqw_next_filter(&left, &item))
+        return MQW_REASON_UNSPECIFIED_ERROR;
     uint8_t reason = examine(peer, &item, mqw_has(&filters->subscribe->props, subscription_ids));
     if (reason)
         return reason;
-    left = filters->left;
-    (void)next(peer, &left, &item, room, &fits);
-    return fits ? ask(peer, filters->subscribe, &item) : MQW_REASON_TOPIC_FILTER_INVALID;
+    complete(peer, &item);
+    return mount(peer, &item, room) ? ask(peer, filters->subscribe, &item) : MQW_REASON_TOPIC_FILTER_INVALID;
 }
 
 static void settle(mqw__filters *filters, int reason)
@@ -184,10 +178,11 @@ static void make_all(mqw_peer *peer, mqw__filters *filters)
     uint32_t identifier = identifier_of(filters->subscribe);
     char room[UINT16_MAX];
     mqw_filter item;
-    bool fits;
-    for (size_t i = 0; i < filters->count && next(peer, &left, &item, room, &fits); i++) {
+    for (size_t i = 0; i < filters->count && mqw_next_filter(&left, &item); i++) {
         if (filters->reasons[i] > 2)
             continue;
+        complete(peer, &item);
+        (void)mount(peer, &item, room);
         item.qos = filters->reasons[i];
         filters->reasons[i] = make(peer->session, &item, identifier, &filters->made[i]);
         if (filters->made[i].subscription && broker->hooks.on_subscribed)
@@ -359,7 +354,7 @@ void mqw__peer_unsubscribe(mqw_peer *peer, const mqw_subscribe *unsubscribe)
 {
     mqw_list left = unsubscribe->filters;
     mqw_text filter;
-    size_t count = 0, at = 0;
+    size_t count = 0;
     while (mqw_next_topic(&left, &filter))
         count++;
     uint8_t *reasons = mqw__broker_new_block(peer->broker, count);
@@ -367,6 +362,7 @@ void mqw__peer_unsubscribe(mqw_peer *peer, const mqw_subscribe *unsubscribe)
         mqw__peer_end(peer, reasons ? MQW_REASON_PROTOCOL_ERROR : MQW_REASON_QUOTA_EXCEEDED,
                       "its UNSUBSCRIBE cannot be answered");
     } else {
+        size_t at = 0;
         left = unsubscribe->filters;
         while (peer->stand == MQW__WELCOME && mqw_next_topic(&left, &filter))
             reasons[at++] = unsubscribe_one(peer, filter);

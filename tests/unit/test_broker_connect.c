@@ -213,13 +213,16 @@ static void a_will_keeps_to_the_limits(void **state)
     (void)state;
     const mqw_broker_options options = {.limits = {.max_qos = 1, .no_retain = true}};
     start(&options);
-    connects("a", "CONNECT version=5 client_id=\"a\" clean_start will.topic=\"w\" will.payload=\"x\" will.qos=2");
+    connects("a",
+             "CONNECT version=5 client_id=\"a\" clean_start will.topic=\"w\" will.payload=\"x\" will.qos=2");
     hears("a: CONNACK reason=0x9b\na: closed");
-    connects("b", "CONNECT version=5 client_id=\"b\" clean_start will.topic=\"w\" will.payload=\"x\" will.retain");
+    connects("b",
+             "CONNECT version=5 client_id=\"b\" clean_start will.topic=\"w\" will.payload=\"x\" will.retain");
     hears("b: CONNACK reason=0x9a\nb: closed");
     connects("c", "CONNECT version=5 client_id=\"c\" clean_start will.topic=\"$SYS/x\" will.payload=\"x\"");
     hears("c: CONNACK reason=0x90\nc: closed");
-    connects("d", "CONNECT version=4 client_id=\"d\" clean_start will.topic=\"w\" will.payload=\"x\" will.qos=2");
+    connects("d",
+             "CONNECT version=4 client_id=\"d\" clean_start will.topic=\"w\" will.payload=\"x\" will.qos=2");
     hears("d: CONNACK reason=0x05\nd: closed");
     finish();
 }
