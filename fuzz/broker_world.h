@@ -180,9 +180,9 @@ static void check_heard(line *at)
     size_t used = 0;
     mqw_codec strict = {.version = at->version, .sender = MQW_SERVER};
     mqw_packet packet;
-    for (;;) {
+    while (used < at->heard_len) {
         mqw_bytes rest = {at->heard + used, at->heard_len - used};
-        int size = rest.len ? mqw_packet_size(rest) : 0;
+        int size = mqw_packet_size(rest);
         REQUIRE(size >= 0);
         if (size == 0 || (size_t)size > rest.len)
             break;

@@ -15,6 +15,13 @@ client_faults() {
     seed=$((seed + 50000))
 }
 
+# The broker with many clients, any faults: some 30,000 runs a minute. Then its crowds.
+broker_faults() {
+    SIM_FIRST=$((seed % 2000000000)) SIM_RUNS=20000 "$tests/test_broker_faults"
+    seed=$((seed + 20000))
+    BROKER_CROWD=15000 BROKER_STREAMS=50000 "$tests/test_broker_crowd"
+}
+
 # Stores and clients when the power fails and when their process is killed.
 disk_faults() {
     MQW_FIRST=$seed MQW_RUNS=2000 "$tests/test_store_power"
@@ -25,6 +32,7 @@ disk_faults() {
 
 while [ "$(date +%s)" -lt "$end" ]; do
     client_faults
+    broker_faults
     disk_faults
 done
 echo "no fault in $minutes minutes"

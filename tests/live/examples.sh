@@ -108,6 +108,61 @@ PUBLISH topic="to the rest" qos=1 packet_id=3
 LINES
 await_text "$scratch/two" 'S> PUBLISH topic="to the rest"'
 
+# --- the broker -----------------------------------------------------------------------------------------
+
+check
+[ "$(wc -l <"${SOURCE_DIR:-.}/examples/broker.c")" -lt 40 ] || fail "broker.c has 40 lines or more"
+start broker "$EXAMPLES_DIR/broker" tcp://127.0.0.1:0 ws://127.0.0.1:0 "unix:$scratch/broker.sock"
+broker=$address
+await_text "$scratch/broker.log" 'listening on unix:'
+web=ws://127.0.0.1:$(sed -n '2s/.*://p' "$scratch/broker.log")
+for way in "$broker" "$web" "unix:$scratch/broker.sock"; do
+    for client in client sync; do
+        run 0 "$EXAMPLES_DIR/$client" "$way"
+        says 'news/today: it rains'
+    done
+    run 0 "$EXAMPLES_DIR/request_response" "$way"
+    says '2 * 21 = 42'
+done
+run 0 timeout 20 "$MQW" pub -t kept -m 'for later' -q 2 -r "$broker"
+run 0 timeout 20 "$MQW" sub -t kept -C 1 "unix:$scratch/broker.sock"
+says 'for later'
+kill -INT "$child"
+wait "$child" || fail "broker ended with $?"
+run 1 "$EXAMPLES_DIR/broker" 'no://address'
+error_says 'no://address'
+
+start hooks "$EXAMPLES_DIR/broker_with_hooks" tcp://127.0.0.1:0
+hooks=$address
+run 0 "$MQW" open "$hooks" <<'LINES'
+CONNECT client_id="somebody" clean_start
+.wait close
+LINES
+says 'S> CONNACK reason=0x05'
+run 0 "$MQW" open "$hooks" <<'LINES'
+CONNECT version=5 client_id="anna" username="anna"
+.wait CONNACK
+PUBLISH topic="forbidden" qos=1 packet_id=1
+.wait PUBACK
+PUBLISH topic="guests/hello" payload="hi" qos=1 packet_id=2 retain
+.wait PUBACK
+DISCONNECT
+LINES
+says 'S> CONNACK reason=0x00'
+says 'S> PUBACK packet_id=1 reason=0x87'
+run 0 "$MQW" open "$hooks" <<'LINES'
+CONNECT version=5 client_id="guest" username="guest"
+.wait CONNACK
+SUBSCRIBE packet_id=1 filter="#":0
+.wait PUBLISH
+DISCONNECT
+LINES
+says 'S> PUBLISH topic="hello" payload="hi" retain'
+
+run 0 timeout 20 "$EXAMPLES_DIR/inprocess"
+says 'thermometer measures 12 degrees'
+says 'heater on'
+
 # --- in between -----------------------------------------------------------------------------------------
 
 start proxy "$EXAMPLES_DIR/proxy" tcp://127.0.0.1:0 "$server"
