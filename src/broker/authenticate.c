@@ -42,7 +42,7 @@ static int begin(mqw__affairs *affairs, mqw_text method, mqw_auth *auth)
 static int step(mqw__affairs *affairs, const mqw_auth *auth, const mqw_props *said, mqw_bytes *out)
 {
     *out = (mqw_bytes){NULL, 0};
-    int result = auth->step(auth->self, mqw_value(said, auth_data), out);
+    int result = auth->step ? auth->step(auth->self, mqw_value(said, auth_data), out) : -1;
     if (result <= 0)
         mqw__broker_undue(affairs->peer->broker, &affairs->auth_due);
     return result;
