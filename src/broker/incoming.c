@@ -81,10 +81,11 @@ static bool is_lost(const mqw_peer *peer, uint8_t qos, int reason)
            (reason < 0 || (reason >= 0x80 && !mqw__record_well(peer->broker)));
 }
 
+// Also when its own queue has ended it: others have the message.
 static void tell(mqw_peer *peer, const mqw_publish *publish)
 {
     mqw_broker *broker = peer->broker;
-    if (broker->hooks.on_published && peer->stand == MQW__WELCOME)
+    if (broker->hooks.on_published)
         broker->hooks.on_published(broker, peer, publish, broker->options.ctx);
 }
 

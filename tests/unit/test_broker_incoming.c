@@ -302,6 +302,24 @@ static void the_broker_closes_at_a_message(void **state)
     finish();
 }
 
+// It has more than its queue takes, of its own: it ends, but the message has come to others.
+static void a_message_that_ends_its_publisher(void **state)
+{
+    (void)state;
+    const mqw_broker_options options = {.limits = {.max_queued = 1, .when_full = MQW_QUEUE_CLOSE},
+                                        .hooks.on_published = published};
+    p = (program){0};
+    start(&options);
+    is_there("ear", "CONNECT version=5 client_id=\"ear\" clean_start");
+    does("ear", "SUBSCRIBE packet_id=1 filter=\"#\":0");
+    is_there("a", "CONNECT version=5 client_id=\"a\" clean_start");
+    does("a", "SUBSCRIBE packet_id=1 filter=\"#\":1");
+    does("a", "PUBLISH topic=\"t\" payload=\"1\" qos=1 packet_id=1");
+    tells("a", "PUBLISH topic=\"t\" payload=\"2\" qos=1 packet_id=2");
+    hears("- published t\near: PUBLISH topic=\"t\" payload=\"2\"\na: DISCONNECT reason=0x97\na: closed");
+    finish();
+}
+
 // ---- SUBSCRIBE ----
 
 // v5:MQTT-3.8.4-1, -2, -5 to -7, v5:MQTT-3.9.3-1, v4:MQTT-3.8.4-1, -2, -4, -5, v4:MQTT-3.9.3-1
@@ -567,6 +585,7 @@ int main(void)
         cmocka_unit_test(the_program_changes_messages),
         cmocka_unit_test(who_publishes_is_kicked),
         cmocka_unit_test(the_broker_closes_at_a_message),
+        cmocka_unit_test(a_message_that_ends_its_publisher),
         cmocka_unit_test(each_filter_is_answered),
         cmocka_unit_test(a_filter_is_replaced),
         cmocka_unit_test(qos_is_granted_as_there_is),
