@@ -133,7 +133,7 @@ static inline void model_connected(model *m, const arrival *as, bool present)
     model_time(m);
     if (a->connected)
         wrong(m->on, "guest %u is connected twice (MQTT-3.1.4-3)", as->who);
-    bool certain = a->exists && !a->maybe && !a->cleared && now < a->ends_from,
+    bool certain = a->exists && a->sure && !a->maybe && !a->cleared && now < a->ends_from,
          possible = a->exists || a->ghost;
     if (as->clean && present)
         wrong(m->on, "a clean start of guest %u finds a session (MQTT-3.2.2-2)", as->who);
@@ -162,6 +162,9 @@ static inline void model_welcomed(model *m, unsigned who, unsigned life)
 {
     if (m->accounts[who].life == life)
         m->accounts[who].sure = true;
+    will *w = will_of(m, who);
+    if (w)
+        w->promised = true;
 }
 
 // ---- subscriptions ----
@@ -261,13 +264,14 @@ static inline void model_crashed(model *m, uint64_t down)
             if (expiry && expiry != UINT32_MAX)
                 a->ends_to += down + LATE;
         }
+        a->ghost |= !a->exists;
     }
     for (unsigned i = 0; i < NUMBERS; i++) {
         will *w = &m->wills[i];
         bool forgotten = w->over || m->messages[i].taken; // but perhaps not on disk
         if (w->number < 0)
             continue;
-        w->doubtful |= forgotten || !m->accounts[w->who].sure || !m->accounts[w->who].exists;
+        w->doubtful |= forgotten || !w->promised || !m->accounts[w->who].sure || !m->accounts[w->who].exists;
         w->waits |= forgotten;
         w->over = false;
         w->until = w->until == NEVER ? NEVER : w->until + down + LATE;

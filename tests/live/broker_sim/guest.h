@@ -66,7 +66,8 @@ typedef struct guest {
     uint32_t largest;
     uint64_t next; /**< When it does something of its own. */
     uint32_t slowness;
-    unsigned plans; /**< What it may still do. */
+    unsigned plans;   /**< What it may still do. */
+    unsigned crashes; /**< Of the broker, by the time of its CONNACK. */
     // its side of the session
     parcel parcels[PARCELS];
     unsigned parcel_count;
@@ -248,8 +249,6 @@ static inline void guest_subscribes(guest *g)
                                 .no_local = is_5 && !shared && one_in(on, 4),
                                 .retain_as_published = is_5 && one_in(on, 2),
                                 .retain_handling = is_5 ? (uint8_t)chance(on, 3) : 0};
-        if (!a.off)
-            g->at->identified[a.filters[i]] = identified;
     }
     if (identified) {
         uint32_t id = a.filters[0] + 1u;
@@ -265,6 +264,8 @@ static inline void guest_subscribes(guest *g)
                    : mqw_conn_subscribe(g->at->client, &packet)) < 0)
             return;
     }
+    for (unsigned i = 0; i < a.count && !a.off; i++)
+        g->at->identified[a.filters[i]] = identified;
     g->asked[g->asked_count++] = a;
 }
 
@@ -358,6 +359,9 @@ static inline void guest_welcomed(guest *g, cable *c, const mqw_connack *connack
         wrong(g->on, "guest %u hears CONNACK and was not let in", g->who);
     else if (g->version > MQW_3_1 && connack->session_present != c->present)
         wrong(g->on, "CONNACK tells guest %u other than what is (MQTT-3.2.2-2)", g->who);
+    if (g->crashes != g->book->crashes) // of QoS 1 that was not on disk nobody knows the identifier any more
+        memset(g->flying, 0, sizeof g->flying);
+    g->crashes = g->book->crashes;
     c->welcomed = true;
     model_welcomed(g->book, g->who, c->life);
     if (!c->present)

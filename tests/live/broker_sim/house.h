@@ -300,7 +300,7 @@ static inline bool is_plausible(const stage *s, unsigned who, const message *msg
 {
     const plan *p = &s->plan;
     switch (why) {
-    case MQW_DROP_EXPIRED: return msg->expiry && s->on.now >= msg->expires;
+    case MQW_DROP_EXPIRED: return msg->expiry && (s->on.now >= msg->expires || msg->taken > 1);
     case MQW_DROP_QUEUE_FULL:
         return p->limits.max_queued || p->limits.max_queued_bytes || p->limits.max_output;
     case MQW_DROP_TOO_LARGE: return s->book.accounts[who].largest > 0;
@@ -337,11 +337,14 @@ static inline void on_log(mqw_broker *broker, int level, const char *words, void
 /* The program itself hears all but what begins with `$`. */
 static inline void on_witnessed(mqw_broker *broker, const mqw_publish *publish, mqw_text from, void *ctx)
 {
-    house *h = ctx;
+    const house *h = ctx;
+    model *book = &h->in->book;
     int number = number_of(publish->payload);
     (void)broker, (void)from;
-    if (!h->dead && number >= 0 &&
-        ++h->in->book.messages[number].witnessed > h->in->book.messages[number].taken)
+    if (h->dead || number < 0)
+        return;
+    message *msg = &book->messages[number];
+    if (++msg->witnessed > msg->taken && !book->doubtful && !book->closes)
         wrong(&h->in->on, "the program hears message %d too often", number);
 }
 

@@ -107,9 +107,11 @@ static inline bool is_passed_on(const model *m, unsigned number, const receipt *
 {
     bool gone = false;
     const account *a = &m->accounts[r->who];
-    each_copy(m, number, c) gone |= c->kind == SHARED && c->life != m->accounts[c->who].life;
-    each_copy(m, number, c) gone |= c->kind == SHARED && !m->accounts[c->who].exists;
-    for (unsigned f = FIRST_SHARED; f <= LAST_SHARED && gone && r->publish->qos < 2; f++)
+    each_copy(m, number, c) gone |=
+        c->kind == SHARED && c->life != m->accounts[c->who].life && (r->publish->qos < 2 || !c->arrived);
+    each_copy(m, number, c) gone |=
+        c->kind == SHARED && !m->accounts[c->who].exists && (r->publish->qos < 2 || !c->arrived);
+    for (unsigned f = FIRST_SHARED; f <= LAST_SHARED && gone; f++)
         if (a->of[f].there && model_matches(f, m->messages[number].topic))
             return true;
     return false;
@@ -146,7 +148,7 @@ static inline void tell_expected(model *m, unsigned number, const receipt *r)
 
 static inline void judge_repeat(model *m, unsigned number, copy *c, const receipt *r)
 {
-    if (c->kind == SHARED && is_passed_on(m, number, r))
+    if (is_passed_on(m, number, r))
         return;
     const mqw_publish *p = r->publish;
     if (c->last == r->connection && c->here > c->again)
@@ -243,8 +245,10 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
     m->arrived++;
     judge_content(m, (unsigned)number, r, was);
     if (!c && (is_passed_on(m, (unsigned)number, r) ||
-               (m->doubtful && !m->messages[number].taken && m->messages[number].sent)))
-        return; // refused in the middle of it, for want of memory or disk
+               (m->doubtful && !m->messages[number].taken && m->messages[number].sent) ||
+               (m->closes && !m->messages[number].taken && m->messages[number].sent) ||
+               (m->crashes && m->messages[number].retain && r->publish->retain)))
+        return; // refused in the middle of it, for want of memory or disk; or back from the disk
     if (!c) {
         if (!m->accounts[r->who].maybe || m->accounts[r->who].life != r->life)
             tell_expected(m, (unsigned)number, r);
@@ -288,7 +292,8 @@ static inline void check_message(model *m, unsigned number)
 {
     const message *msg = &m->messages[number];
     const will *w = &m->wills[number];
-    if (w->number >= 0 && w->waits && !w->over && !w->doubtful && m->on->now > w->until)
+    if (w->number >= 0 && w->waits && !w->over && !w->doubtful && !msg->early && !m->doubtful &&
+        m->on->now > w->until)
         wrong(m->on, "will %u was not published", number);
     each_copy(m, number, c)
     {

@@ -474,7 +474,8 @@ static inline void check_end(stage *s)
     bool all_here = true;
     uint64_t wills = status.wills;
     for (unsigned i = 0; i < s->plan.guests; i++) {
-        all_here &= s->book.accounts[i].connected || !s->book.accounts[i].exists;
+        const account *a = &s->book.accounts[i];
+        all_here &= !a->ghost && !a->maybe && (a->connected || !a->exists);
         wills += will_of(&s->book, i) != NULL;
     }
     if (all_here && (status.queued || status.inflight || status.queued_bytes))
@@ -487,7 +488,8 @@ static inline void check_end(stage *s)
     bool bounded = s->plan.limits.max_queued || s->plan.limits.max_queued_bytes;
     for (unsigned i = 0; i < s->numbers && !s->crashes && !bounded; i++) {
         const message *msg = &s->book.messages[i];
-        if (msg->witnessed != msg->taken && topics[msg->topic][0] != '$' && !s->book.doubtful)
+        if (msg->witnessed != msg->taken && topics[msg->topic][0] != '$' && !s->book.doubtful &&
+            !s->book.closes)
             wrong(&s->on, "the program has heard message %u %u times of %u", i, msg->witnessed, msg->taken);
     }
 }
@@ -559,6 +561,7 @@ static inline void stage_runs(stage *s)
     s->depot.lies = s->mutant == LIES_ON_DISK;
     s->next_fault = s->on.now + 500;
     s->book.doubtful = s->plan.starves || s->plan.fails;
+    s->book.closes = s->plan.limits.when_full == MQW_QUEUE_CLOSE;
     for (unsigned i = 0; i < s->plan.guests; i++)
         s->guests[i].next = s->on.now + 1 + chance(&s->on, 100);
     stage_starts(s);
