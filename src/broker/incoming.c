@@ -93,6 +93,8 @@ static void tell(mqw_peer *peer, const mqw_publish *publish)
 static void settle(mqw_peer *peer, uint8_t qos, uint16_t packet_id, int reason, bool taken)
 {
     bool refused = reason < 0 || reason >= 0x80;
+    if (qos == 0 && !refused)
+        return;
     peer->broker->counts.publish_refused += refused;
     if (is_lost(peer, qos, reason) || (refused && taken && give_id(peer->session, packet_id) < 0))
         mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "its message could not be kept");
