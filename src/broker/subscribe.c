@@ -98,6 +98,8 @@ static int judge(mqw_peer *peer, mqw__filters *filters)
     mqw_list left = filters->left;
     if (!mqw_next_filter(&left, &item))
         return MQW_REASON_UNSPECIFIED_ERROR;
+    if (filters->at >= mqw__session_limits(peer->session)->max_subscriptions) // one packet takes no longer
+        return MQW_REASON_QUOTA_EXCEEDED;
     uint8_t reason = examine(peer, &item, mqw_has(&filters->subscribe->props, subscription_ids));
     if (reason)
         return reason;
@@ -329,7 +331,7 @@ static uint8_t unsubscribe_one(mqw_peer *peer, mqw_text filter)
     mqw__session *session = peer->session;
     char room[UINT16_MAX];
     mqw__subscription *subscription = NULL;
-    if (mqw__mount_filter(mqw__session_mount(session), &filter, room))
+    if (session->subscriptions && mqw__mount_filter(mqw__session_mount(session), &filter, room))
         subscription = mqw__tree_find(broker->tree, filter, session, NULL);
     if (!subscription)
         return MQW_REASON_NO_SUBSCRIPTION_EXISTED;
