@@ -160,6 +160,22 @@ run 0 "$MQW" pub -t a -m b "unix:$scratch/quiet.socket"
 ends 0 "$child" TERM
 check
 [ ! -s "$scratch/quiet.log" ] || fail "it said $(head -n 1 "$scratch/quiet.log")"
+# the journal learns the level in front, and adds the time itself
+: >"$scratch/journal.log"
+JOURNAL_STREAM=$(stat -c %d:%i "$scratch/journal.log") "$MQW" serve "unix:$scratch/journal.socket" >>"$scratch/journal.log" 2>&1 </dev/null &
+child=$!
+children="$children $child"
+await_text "$scratch/journal.log" ready
+logged journal '^<5>listening on=unix:'
+ends 0 "$child" TERM
+# syslog takes all of it
+"$MQW" serve --set log.to=syslog "unix:$scratch/system.socket" >"$scratch/system.log" 2>&1 </dev/null &
+child=$!
+children="$children $child"
+await_socket "$scratch/system.socket"
+ends 0 "$child" TERM
+check
+[ ! -s "$scratch/system.log" ] || fail "standard error has $(head -n 1 "$scratch/system.log")"
 # one who reads no log does not stop it
 mkfifo "$scratch/stuck"
 "$MQW" serve --log-level debug --set log.max_rate=unlimited "unix:$scratch/stuck.socket" 2>"$scratch/stuck" </dev/null &

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <mqwire/codec.h>
+#include <mqwire/spec.h>
 
 #include "serve.h"
 
@@ -119,9 +120,11 @@ static void on_disconnected(mqw_broker *broker, mqw_peer *peer, uint8_t reason, 
 static void on_refused(mqw_broker *broker, mqw_peer *peer, uint8_t reason, const char *words, void *ctx)
 {
     tool_serve *serve = ctx;
+    int level =
+        reason == MQW_REASON_UNSPECIFIED_ERROR ? MQW_LOG_NOTICE : MQW_LOG_WARNING; // it went by itself
     (void)broker;
-    if (log_wants(&serve->log, MQW_LOG_WARNING))
-        tell_end(serve, MQW_LOG_WARNING, "refused", peer, reason, words);
+    if (log_wants(&serve->log, level))
+        tell_end(serve, level, "refused", peer, reason, words);
     serve_forget(peer);
 }
 
