@@ -251,6 +251,14 @@ if command -v expect >/dev/null; then
         lassign [wait] pid id os code
         exit \$code" >"$out" 2>"$err" </dev/null || fail "--ask-password: $?"
     silent_of secret
+    check
+    expect -c "set timeout 10
+        spawn -noecho $MQW pub -p $guarded -u joe --ask-password -t joe/x -m x
+        expect Password: { exec kill -TERM [exp_pid] } timeout { exit 99 }
+        lassign [wait] pid id os code how what
+        if {\$what ne {SIGTERM}} { exit 98 }
+        exit [expr {![regexp { echo } [exec stty -a <\$spawn_out(slave,name)]]}]" >"$out" 2>"$err" </dev/null \
+        || fail "SIGTERM at --ask-password: $?"
 fi
 # the list of processes does not have it
 "$MQW" sub -p "$guarded" -u joe -P secret -t joe/x >"$out" 2>"$err" &
