@@ -67,6 +67,7 @@ typedef struct guest {
     uint64_t next; /**< When it does something of its own. */
     uint32_t slowness;
     unsigned plans;   /**< What it may still do. */
+    unsigned life;    /**< Of its session, as it knows. */
     unsigned crashes; /**< Of the broker, by the time of its CONNACK. */
     // its side of the session
     parcel parcels[PARCELS];
@@ -362,6 +363,10 @@ static inline void guest_welcomed(guest *g, cable *c, const mqw_connack *connack
     if (g->crashes != g->book->crashes) // of QoS 1 that was not on disk nobody knows the identifier any more
         memset(g->flying, 0, sizeof g->flying);
     g->crashes = g->book->crashes;
+    // A session has come and gone of which it did not hear: what it sends again is new to the broker.
+    for (unsigned i = 0; i < g->parcel_count && g->life != c->life; i++)
+        g->book->messages[g->parcels[i].number].anew = true;
+    g->life = c->life;
     c->welcomed = true;
     model_welcomed(g->book, g->who, c->life);
     if (!c->present)
@@ -385,7 +390,8 @@ static inline void guest_granted(guest *g, const cable *c, const mqw_suback *sub
     }
     for (unsigned i = 0; i < a.count; i++) {
         uint8_t reason = suback->reasons.data[i];
-        if (!a.off && reason < 0x80 && reason != a.qos[i])
+        bool unsaid = g->version == MQW_3_1 && g->book->doubtful; // it has no word for no
+        if (!a.off && reason < 0x80 && reason != a.qos[i] && !(unsaid && reason == 0))
             wrong(g->on, "QoS %u is granted for %u", reason, a.qos[i]);
         if (reason >= 0x80 && !g->book->doubtful)
             wrong(g->on, "filter %s is refused: 0x%02x", filters[a.filters[i]], reason);

@@ -324,7 +324,7 @@ static inline void on_dropped(mqw_broker *broker, mqw_text client_id, const mqw_
         wrong(&s->on, "message %d for guest %d is dropped without cause: %d", number, who, (int)why);
     model_dropped(&s->book, (unsigned)number, (unsigned)who);
     if (why == MQW_DROP_QUEUE_FULL && s->plan.limits.when_full == MQW_QUEUE_CLOSE)
-        model_ended(&s->book, (unsigned)who);
+        s->book.accounts[who].cleared = true; // it ends for that, or it was one of a group
 }
 
 static inline void on_log(mqw_broker *broker, int level, const char *words, void *ctx)

@@ -166,7 +166,7 @@ static inline void judge_first(model *m, unsigned number, const copy *c, const r
 {
     const message *msg = &m->messages[number];
     int *last = &m->last[r->who][msg->from][msg->topic][c->qos][msg->qos > 0];
-    if (r->publish->dup && c->since == r->connection && !m->crashes)
+    if (r->publish->dup && c->since == r->connection && !m->crashes && alone && msg->taken == 1)
         wrong(m->on, "message %u has DUP when it comes first (MQTT-3.3.1-3)", number);
     if (c->kind != LIVE || !alone || msg->will || msg->taken > 1)
         return;
@@ -194,7 +194,7 @@ static inline void judge_expiry(model *m, unsigned number, const receipt *r)
         wrong(m->on, "message %u comes with%s expiry", number, msg->expires == NEVER ? "" : "out");
         return;
     }
-    if (msg->expires == NEVER || m->crashes) // taken again it began again
+    if (msg->expires == NEVER || m->crashes || msg->taken > 1) // taken again it began again
         return;
     uint64_t most = msg->expires > r->left ? (msg->expires - r->left + 999) / 1000 : 0;
     uint64_t least = msg->expires > m->on->now ? (msg->expires - m->on->now) / 1000 : 0;
@@ -246,6 +246,7 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
     judge_content(m, (unsigned)number, r, was);
     if (!c && (is_passed_on(m, (unsigned)number, r) ||
                (m->doubtful && !m->messages[number].taken && m->messages[number].sent) ||
+               (!m->messages[number].taken && m->messages[number].retain && r->publish->retain) ||
                (m->closes && !m->messages[number].taken && m->messages[number].sent) ||
                (m->crashes && m->messages[number].retain && r->publish->retain)))
         return; // refused in the middle of it, for want of memory or disk; or back from the disk
@@ -268,6 +269,14 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
 }
 
 // ---- in the end ----
+
+/* Whether another copy that looks the same has come, so that it may have been this one. */
+static inline bool may_have_come(const model *m, unsigned number, const copy *it)
+{
+    each_copy(m, number, c) if (c != it && c->who == it->who && c->life == it->life && c->arrived &&
+                                c->retain == it->retain && c->qos == it->qos) return true;
+    return false;
+}
 
 static inline bool copy_is_due(const model *m, const copy *c, const message *msg)
 {
@@ -299,7 +308,7 @@ static inline void check_message(model *m, unsigned number)
     {
         if (c->party >= 0 && msg->expires == NEVER)
             check_party(m, number, c->party);
-        else if (copy_is_due(m, c, msg))
+        else if (copy_is_due(m, c, msg) && !(c->retain && may_have_come(m, number, c)))
             wrong(m->on, "guest %u never got message %u of QoS %u%s", c->who, number, c->qos,
                   c->kind == KEPT ? ", retained" : "");
     }

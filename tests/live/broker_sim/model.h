@@ -44,6 +44,7 @@ typedef struct message {
     unsigned crash;     /**< Crashes when it was taken last. */
     bool acked;         /**< Its publisher has heard so. */
     bool refused;       /**< … or otherwise. */
+    bool anew;          /**< Sent again to another session than before. */
     bool denied;        /**< A hook has said no: it is not taken, whatever its publisher hears. */
     unsigned witnessed; /**< By the subscription of the program. */
     uint8_t early;      /**< Guests for whom it was dropped while it was being taken, as bits. */
@@ -355,7 +356,7 @@ static inline void model_taken(model *m, unsigned number)
          msg->retain ? ", retain" : "");
     if (msg->will)
         will_taken(m, number);
-    else if (msg->taken >= msg->sent || (msg->taken && msg->qos == 2 && !doubt))
+    else if (msg->taken >= msg->sent || (msg->taken && msg->qos == 2 && !doubt && !msg->anew))
         wrong(m->on, "message %u of QoS %u is taken %u times", number, msg->qos, msg->taken + 1);
     msg->expires = msg->expiry ? m->on->now + msg->expiry * UINT64_C(1000) : NEVER;
     for (unsigned who = 0; who < GUESTS; who++)
