@@ -65,6 +65,15 @@ static void set_disk(scene *on, int after, int code)
     pthread_mutex_unlock(&on->disk.lock);
 }
 
+/** Changes of the disk so far. */
+static int changes(scene *on)
+{
+    pthread_mutex_lock(&on->disk.lock);
+    int ops = on->disk.ops;
+    pthread_mutex_unlock(&on->disk.lock);
+    return ops;
+}
+
 static void on_done(mqw_store *store, int result, void *ctx)
 {
     scene *on = ctx;
@@ -156,9 +165,9 @@ static void tries_more_than_once(void **state)
     assert_int_equal(put(&on, "key", "value"), 0);
     commit(&on);
     set_disk(&on, 1, SQLITE_FULL);
-    int before = on.disk.ops;
-    for (int tries = 0; tries < 3; before = on.disk.ops, tries++)
-        live_until(&on.live, on.disk.ops > before);
+    int before = changes(&on);
+    for (int tries = 0; tries < 3; before = changes(&on), tries++)
+        live_until(&on.live, changes(&on) > before);
     assert_int_equal(on.told + on.failed, 0);
     set_disk(&on, 0, 0);
     live_until(&on.live, on.told == 1);
