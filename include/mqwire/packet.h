@@ -283,7 +283,8 @@ typedef struct mqw_allocator {
  * memory.
  */
 MQW_API mqw_packet *mqw_packet_copy(const mqw_packet *packet, const mqw_allocator *allocator);
-/** Frees what mqw_packet_copy returned; NULL is fine. */
+/** Frees what mqw_packet_copy returned; NULL is fine. Copies of CONNECT and AUTH, which may hold secrets, are
+ * wiped. */
 MQW_API void mqw_packet_free(mqw_packet *copy, const mqw_allocator *allocator);
 
 /**

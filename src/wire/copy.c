@@ -98,10 +98,20 @@ mqw_packet *mqw_packet_copy(const mqw_packet *packet, const mqw_allocator *alloc
     return &copy->packet;
 }
 
+// Through volatile: memory that is about to be freed need not be written otherwise.
+static void wipe(block *whole)
+{
+    volatile uint8_t *bytes = whole->bytes;
+    for (size_t i = 0; i < whole->size - sizeof(block); i++)
+        bytes[i] = 0;
+}
+
 void mqw_packet_free(mqw_packet *copy, const mqw_allocator *allocator)
 {
     mqw_allocator memory = mqw__allocator(allocator);
     block *whole = (block *)copy; // the packet is its first member
+    if (whole && (copy->type == MQW_CONNECT || copy->type == MQW_AUTH))
+        wipe(whole);
     if (whole)
         mqw__free(&memory, whole, whole->size);
 }

@@ -128,12 +128,45 @@ static void too_large(void **state)
     assert_int_equal(count.calls, 0);
 }
 
+// Looks for a secret in what is freed.
+static void *resize_watched(void *ctx, void *old, size_t old_size, size_t new_size)
+{
+    if (new_size)
+        return malloc(new_size);
+    for (size_t i = 0; i + 7 <= old_size; i++)
+        *(bool *)ctx |= memcmp((uint8_t *)old + i, "hunter2", 7) == 0;
+    free(old);
+    return NULL;
+}
+
+static void secrets_are_wiped(void **state)
+{
+    const mqw_bytes secret = {(const uint8_t *)"hunter2", 7};
+    mqw_packet connect = {.type = MQW_CONNECT,
+                          .connect = {.version = 5, .has_password = true, .password = secret}};
+    mqw_packet auth = {.type = MQW_AUTH};
+    mqw_packet publish = {.type = MQW_PUBLISH, .publish = {.topic = MQW_TEXT("t"), .payload = secret}};
+    const struct {
+        const mqw_packet *packet;
+        bool left;
+    } cases[] = {{&connect, false}, {&auth, false}, {&publish, true}};
+    (void)state;
+    mqw_set(&auth.auth.props, auth_data, secret);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool found = false;
+        mqw_allocator allocator = {resize_watched, &found};
+        mqw_packet_free(mqw_packet_copy(cases[i].packet, &allocator), &allocator);
+        assert_int_equal(found, cases[i].left);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_packets), cmocka_unit_test(header_and_violations),
-        cmocka_unit_test(empty_views),    cmocka_unit_test(large_payload),
-        cmocka_unit_test(no_memory),      cmocka_unit_test(too_large),
+        cmocka_unit_test(random_packets),    cmocka_unit_test(header_and_violations),
+        cmocka_unit_test(empty_views),       cmocka_unit_test(large_payload),
+        cmocka_unit_test(no_memory),         cmocka_unit_test(too_large),
+        cmocka_unit_test(secrets_are_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
