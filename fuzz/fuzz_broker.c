@@ -4,6 +4,9 @@
 // Nothing is read or written out of bounds, what clients hear are packets of a server, memory stays within
 // the options, no turn goes on for ever, and in the end all is freed. The input: two bytes of manners (see
 // begin), then steps.
+#include <mqwire/broker.h>
+
+#include "broker/environment.h"
 #include "broker_world.h"
 
 /* --- hooks: the program answers now, later, or no --- */
