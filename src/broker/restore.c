@@ -143,6 +143,8 @@ static int restore_session(reading *on, mqw_bytes key, mqw_bytes value)
     if (!session)
         return MQW_E_NO_MEMORY;
     int result = fill_session(on, session);
+    if (result == 0)
+        result = mqw__session_lease(session);
     if (result < 0) {
         mqw__record_forget(session); // the record stays
         mqw__session_end(session);

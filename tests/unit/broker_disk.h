@@ -230,8 +230,9 @@ static inline void commits_all(void)
 
 // ---- a broker on it ----
 
-// The clock on the wall goes on, and has gone on for so long meanwhile.
-static inline int opens_after(uint64_t ms, const mqw_broker_options *options)
+// The clock on the wall goes on, and has gone on for so long meanwhile. The allocation with that number fails
+// (0: none does).
+static inline int opens_failing(uint64_t ms, const mqw_broker_options *options, unsigned fail_at)
 {
     static mqw_allocator allocator;
     int64_t shift = w.clock_shift + (int64_t)(w.now + ms);
@@ -241,6 +242,7 @@ static inline int opens_after(uint64_t ms, const mqw_broker_options *options)
     heard[0] = '\0';
     w.wake = UINT64_MAX;
     w.clock_shift = shift;
+    w.memory.fail_at = fail_at;
     allocator = heap_allocator(&w.memory);
     with.allocator = &allocator;
     with.status_interval = -1;
@@ -248,6 +250,11 @@ static inline int opens_after(uint64_t ms, const mqw_broker_options *options)
     disk.dead = false;
     disk.why = NULL;
     return mqw__broker_new(&w.broker, &around, &with);
+}
+
+static inline int opens_after(uint64_t ms, const mqw_broker_options *options)
+{
+    return opens_failing(ms, options, 0);
 }
 
 static inline void restarts_after(uint64_t ms, const mqw_broker_options *options)

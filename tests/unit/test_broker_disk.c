@@ -328,6 +328,59 @@ static void records_that_make_no_sense(void **state)
     disk_end();
 }
 
+// ---- memory ----
+
+// Without memory it does not open, says so, and leaves the store as it is; with memory all is there.
+static void opening_finds_no_memory(void **state)
+{
+    mqw_broker_options options = logging();
+    unsigned failures = 0;
+    (void)state;
+    fill();
+    pile_copy(&sound, &disk.seen);
+    for (int result = MQW_E_NO_MEMORY; result != 0; failures++) {
+        logged[0] = '\0';
+        result = opens_failing(0, &options, failures + 1);
+        assert_true(result == 0 || result == MQW_E_NO_MEMORY);
+        assert_true(result == 0 || w.memory.held == 0);
+        assert_string_equal(logged, "");
+        if (result == 0)
+            break;
+        assert_int_equal(disk.asked, 0);
+        pile_copy(&disk.seen, &sound);
+    }
+    print_message("%u allocations\n", failures);
+    assert_true(failures > 50);
+    settle();
+    commits_all();
+    assert_int_equal(records('S'), 3);
+    assert_int_equal(records('T'), 5);
+    pile_clear(&sound);
+    ends();
+}
+
+// What is stored while each allocation fails in turn: whoever was told that it is kept finds it again.
+static void storing_finds_no_memory(void **state)
+{
+    (void)state;
+    for (unsigned at = 1; at <= 60; at++) {
+        begins_logging();
+        subscriber("s", 2);
+        cut("s");
+        is_there("p", "CONNECT version=5 client_id=\"p\" clean_start");
+        w.memory.fail_at = w.memory.allocations + at;
+        tells("p", "PUBLISH topic=\"a\" payload=\"1\" qos=2 packet_id=1");
+        commits_all();
+        bool kept = strstr(heard, "p: PUBREC packet_id=1\n") || strcmp(heard, "p: PUBREC packet_id=1") == 0;
+        dies();
+        restarts();
+        connects("s", "CONNECT version=5 client_id=\"s\"" KEPT);
+        commits_all();
+        assert_true(!kept || strstr(heard, "payload=\"1\""));
+        ends();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +393,8 @@ int main(void)
         cmocka_unit_test(an_identifier_that_cannot_be_freed_stays),
         cmocka_unit_test(damaged_records_are_reported),
         cmocka_unit_test(records_that_make_no_sense),
+        cmocka_unit_test(opening_finds_no_memory),
+        cmocka_unit_test(storing_finds_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

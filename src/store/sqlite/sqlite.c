@@ -183,13 +183,10 @@ static void settle(sqlite_store *self)
         uv_idle_start(&self->turn, on_turn);
     else
         uv_idle_stop(&self->turn);
-    uv_handle_t *handles[] = {(uv_handle_t *)&self->turn, (uv_handle_t *)&self->ready,
-                              (uv_handle_t *)&self->again};
-    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
-        if (waited_for)
-            uv_ref(handles[i]);
-        else
-            uv_unref(handles[i]);
+    void (*hold)(uv_handle_t * handle) = waited_for ? uv_ref : uv_unref;
+    hold((uv_handle_t *)&self->turn);
+    hold((uv_handle_t *)&self->ready);
+    hold((uv_handle_t *)&self->again);
 }
 
 // Closes when all is written and told.
