@@ -145,7 +145,8 @@ async function filters (place, version, at) {
 }
 
 const habits = { exchange, flood, retained, will, session, takeOver, filters }
-for (const [way, url] of addresses.entries()) {
+
+async function guestsOf (url, way) {
   const place = { url, ca: /^(mqtts|wss)/.test(url) && ca }
   for (const version of [3, 4, 5]) {
     for (const [name, habit] of Object.entries(habits)) {
@@ -158,4 +159,6 @@ for (const [way, url] of addresses.entries()) {
     }
   }
 }
+
+await Promise.all(addresses.map(guestsOf))
 done()
