@@ -135,6 +135,57 @@ static void many_of_qos_2_leave_in_order(void **state)
     ends();
 }
 
+// Whoever publishes faster than the disk writes is not read meanwhile.
+static void too_many_answers_hold_their_publisher(void **state)
+{
+    (void)state;
+    char line[100];
+    begins(NULL);
+    subscriber("s", "a", 1);
+    is_there("p", "CONNECT version=4 client_id=\"p\" clean_start");
+    wire_of("p")->deaf = true;
+    tells("p", "PUBLISH topic=\"a\" payload=\"1\" qos=1 packet_id=1");
+    for (int i = 2; i <= 4096; i++) {
+        assert_false(mqw_conn_paused(wire_of("p")->server));
+        snprintf(line, sizeof line, "PUBLISH topic=\"b\" qos=1 packet_id=%d", i);
+        tells("p", line);
+    }
+    assert_true(mqw_conn_paused(wire_of("p")->server));
+    commits();
+    assert_false(mqw_conn_paused(wire_of("p")->server));
+    ends();
+}
+
+static void publishes_bytes(const char *name, mqw_bytes payload)
+{
+    mqw_publish publish = {.topic = MQW_TEXT("a"), .payload = payload, .qos = 1, .packet_id = 1};
+    assert_int_equal(mqw_conn_publish(wire_of(name)->client, &publish), 0);
+    settle();
+}
+
+static void too_many_bytes_hold_their_publisher(void **state)
+{
+    (void)state;
+    static uint8_t payload[500000];
+    mqw_broker_options options = {.limits = {.max_queued_bytes = 64 << 20}};
+    begins(&options);
+    subscriber("s", "a", 1);
+    cut("s");
+    commits_all();
+    is_there("p", "CONNECT version=4 client_id=\"p\" clean_start");
+    wire_of("p")->deaf = true;
+    for (size_t bytes = 0; bytes + 2 * sizeof payload < 16 << 20; bytes += sizeof payload) {
+        publishes_bytes("p", (mqw_bytes){payload, sizeof payload});
+        assert_false(mqw_conn_paused(wire_of("p")->server));
+    }
+    for (int i = 0; i < 3; i++)
+        publishes_bytes("p", (mqw_bytes){payload, sizeof payload});
+    assert_true(mqw_conn_paused(wire_of("p")->server));
+    commits_all();
+    assert_false(mqw_conn_paused(wire_of("p")->server));
+    ends();
+}
+
 static void a_peer_that_is_gone_is_forgotten(void **state)
 {
     (void)state;
@@ -527,6 +578,8 @@ int main(void)
         cmocka_unit_test(puback_follows_the_commit),
         cmocka_unit_test(qos_2_waits_at_each_step),
         cmocka_unit_test(many_of_qos_2_leave_in_order),
+        cmocka_unit_test(too_many_answers_hold_their_publisher),
+        cmocka_unit_test(too_many_bytes_hold_their_publisher),
         cmocka_unit_test(a_peer_that_is_gone_is_forgotten),
         cmocka_unit_test(nothing_is_left_of_a_session),
         cmocka_unit_test(what_was_queued_comes_after_a_restart),
