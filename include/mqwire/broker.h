@@ -223,8 +223,8 @@ MQW_API void mqw_broker_close(mqw_broker *broker, void (*on_closed)(mqw_broker *
 
 /** Publishes, as a client would: retained, expiring, to local subscriptions too. packet_id and dup of
  * *publish are ignored; hooks are not asked. Topics that begin with `$` are allowed. 0, MQW_E_MISUSE (bad
- * topic or property, an alias), MQW_E_FULL (nobody could take it; max_memory), MQW_E_CLOSED, MQW_E_NO_MEMORY.
- */
+ * topic or property, an alias), MQW_E_FULL (nobody could take it; max_memory; in may_receive, on_delivered or
+ * on_dropped: for a message that was itself published in one of them), MQW_E_CLOSED, MQW_E_NO_MEMORY. */
 MQW_API int mqw_broker_publish(mqw_broker *broker, const mqw_publish *publish);
 /** A message for a subscription of the program. `from`: client identifier of its publisher; empty: a will or
  * the program's own. Called by the loop. */

@@ -123,6 +123,8 @@ typedef struct mqw__question {
 void mqw__question_begin(mqw__question *question, mqw_peer *peer, int type, const void *body);
 /** It has answered `answer`: 0 or a reason code, or MQW_LATER when that is true. The peer may have ended. */
 int mqw__question_end(mqw__question *question, int answer);
+/** What a hook, or the program later, has answered: what is neither yes nor a reason why not is no. */
+int mqw__verdict_of(int answer);
 /** The peer's decision has been made: it goes on. */
 void mqw__decided(mqw_peer *peer);
 /** What was kept for decisions goes when none is waited for, and the peer is read again. */

@@ -55,7 +55,9 @@ static void send_auth(mqw_peer *peer, uint8_t reason, mqw_text method, mqw_bytes
     mqw_set(&auth.props, auth_method, method);
     if (data.len)
         mqw_set(&auth.props, auth_data, data);
-    if (mqw_conn_auth(peer->conn, &auth) < 0)
+    if (mqw__peer_is_in(peer))
+        (void)mqw__peer_send(peer, MQW_AUTH, &auth);
+    else if (mqw_conn_auth(peer->conn, &auth) < 0)
         mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "an answer could not be sent");
 }
 

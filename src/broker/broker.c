@@ -113,8 +113,11 @@ void mqw__broker_dropped(mqw__session *session, const mqw_publish *publish, mqw_
 {
     mqw_broker *broker = session->broker;
     ++*counter_of(&broker->counts, why);
-    if (broker->hooks.on_dropped)
-        broker->hooks.on_dropped(broker, mqw__session_id(session), publish, why, broker->options.ctx);
+    if (!broker->hooks.on_dropped)
+        return;
+    broker->told++;
+    broker->hooks.on_dropped(broker, mqw__session_id(session), publish, why, broker->options.ctx);
+    broker->told--;
 }
 
 // --- life ---
@@ -236,6 +239,9 @@ int mqw__broker_serve(mqw_broker *broker, mqw_conn *conn, const mqw_connect *con
 
 // --- the program's own messages ---
 
+// A hook that publishes about what it hears would hear of that, too, and so on.
+enum { DEEPEST = 2 };
+
 int mqw_broker_publish(mqw_broker *broker, const mqw_publish *publish)
 {
     if (!broker || !publish || mqw_topic_check(publish->topic) || publish->qos > 2 || publish->payload_left ||
@@ -243,6 +249,8 @@ int mqw_broker_publish(mqw_broker *broker, const mqw_publish *publish)
         return MQW_E_MISUSE;
     if (broker->closing)
         return MQW_E_CLOSED;
+    if (broker->told >= DEEPEST)
+        return MQW_E_FULL;
     mqw__post post;
     int result = mqw__post_begin(broker, &post, publish);
     if (result < 0)

@@ -50,6 +50,13 @@ static void withdraw(mqw__question *question)
     drop_copy(question);
 }
 
+int mqw__verdict_of(int answer)
+{
+    bool known = answer == 0 || answer == MQW_REASON_NO_MATCHING_SUBSCRIBERS || answer == MQW_LATER ||
+                 (answer >= 0x80 && answer <= UINT8_MAX);
+    return known ? answer : MQW_REASON_NOT_AUTHORIZED;
+}
+
 int mqw__question_end(mqw__question *question, int answer)
 {
     mqw_peer *peer = question->peer;
@@ -60,7 +67,7 @@ int mqw__question_end(mqw__question *question, int answer)
         withdraw(question);
     if (answer == MQW_LATER && peer->stand != MQW__GONE)
         mqw__peer_pause(peer, MQW__PAUSE_DECISION);
-    return answer;
+    return mqw__verdict_of(answer);
 }
 
 static const size_t body_size[16] = {
@@ -238,7 +245,7 @@ void mqw_peer_decide(mqw_ticket *ticket, uint8_t reason, const mqw_props *props)
     if (affairs && reason < 0x80 && !keep_changes(affairs))
         mqw__peer_end(affairs->peer, MQW_REASON_QUOTA_EXCEEDED, "no memory");
     else if (affairs)
-        decide(affairs, reason);
+        decide(affairs, (uint8_t)mqw__verdict_of(reason));
 }
 
 void mqw__tickets_forget(mqw_broker *broker)

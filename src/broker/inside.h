@@ -54,6 +54,8 @@ struct mqw_broker {
     void *on_closed_ctx;
     uint64_t wakes_at; /**< What the world was asked for. */
     uint64_t seed;     /**< For tables whose keys peers choose. */
+    const mqw__session *freeing; /**< Its queue gives way to a message; NULL: none does. */
+    uint8_t told;                /**< Hooks about deliveries that run, inside each other. */
     bool closing;
 };
 

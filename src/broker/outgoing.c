@@ -9,8 +9,12 @@ enum { RETRY_AFTER = 100 }; // milliseconds
 bool mqw__outgoing_may(mqw__session *session, const mqw_publish *publish)
 {
     mqw_broker *broker = session->broker;
-    return !broker->hooks.may_receive ||
-           broker->hooks.may_receive(broker, session->peer, publish->topic, broker->options.ctx);
+    if (!broker->hooks.may_receive)
+        return true;
+    broker->told++;
+    bool may = broker->hooks.may_receive(broker, session->peer, publish->topic, broker->options.ctx);
+    broker->told--;
+    return may;
 }
 
 void mqw__outgoing_delivered(mqw__session *session, const mqw_publish *publish, uint8_t qos, bool retain)
@@ -21,7 +25,9 @@ void mqw__outgoing_delivered(mqw__session *session, const mqw_publish *publish, 
     mqw_publish given = *publish;
     given.qos = qos;
     given.retain = retain;
+    broker->told++;
     broker->hooks.on_delivered(broker, mqw__session_id(session), &given, broker->options.ctx);
+    broker->told--;
 }
 
 void mqw__outgoing_dropped(mqw__session *session, mqw__letter *letter, mqw_drop why)
@@ -327,7 +333,7 @@ static void unknown(mqw__session *session, int type, const mqw_ack *ack)
     mqw_ack release = {.packet_id = ack->packet_id};
     if (mqw_conn_version(conn) == MQW_5_0)
         release.reason = MQW_REASON_PACKET_ID_NOT_FOUND;
-    (void)mqw_conn_pubrel(conn, &release);
+    (void)mqw__peer_send(session->peer, MQW_PUBREL, &release);
 }
 
 int mqw__outgoing_answer(mqw__session *session, int type, const mqw_ack *ack)

@@ -111,9 +111,11 @@ static int say(mqw_conn *conn, int type, const void *body)
     case MQW_CONNACK: return mqw_conn_connack(conn, body);
     case MQW_PUBACK: return mqw_conn_puback(conn, body);
     case MQW_PUBREC: return mqw_conn_pubrec(conn, body);
+    case MQW_PUBREL: return mqw_conn_pubrel(conn, body);
     case MQW_PUBCOMP: return mqw_conn_pubcomp(conn, body);
     case MQW_SUBACK: return mqw_conn_suback(conn, body);
     case MQW_UNSUBACK: return mqw_conn_unsuback(conn, body);
+    case MQW_AUTH: return mqw_conn_auth(conn, body);
     default: return mqw_conn_pingresp(conn);
     }
 }

@@ -68,8 +68,8 @@ void mqw__peers_turn(mqw_broker *broker);
 /** Does not read it any more, or again, for one of the reasons MQW__PAUSE_…. */
 void mqw__peer_pause(mqw_peer *peer, uint8_t why);
 void mqw__peer_resume(mqw_peer *peer, uint8_t why);
-/** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBCOMP, SUBACK, UNSUBACK, PINGRESP with its body) now; ends
- * the peer when it cannot be sent, or too much waits already. Behind a CONNACK that accepts the session goes
+/** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBREL that is no promise's, PUBCOMP, SUBACK, UNSUBACK, AUTH,
+ * PINGRESP with its body) now; ends the peer when it cannot be sent, or too much waits already. Behind a CONNACK that accepts the session goes
  * on. */
 int mqw__peer_send(mqw_peer *peer, int type, const void *body);
 

@@ -131,16 +131,27 @@ static void close_full(mqw__session *session)
     mqw__session_doom(session);
 }
 
+// Those of QoS 0 give way, the oldest first. A hook that hears of them does not take their place.
+static bool make_room(mqw__session *session, size_t size)
+{
+    mqw_broker *broker = session->broker;
+    const mqw__session *outer = broker->freeing;
+    broker->freeing = session;
+    while (!mqw__waiting_has_room(session, size) && mqw__waiting_any(session))
+        drop_at(session, &session->waiting->first, MQW_DROP_QUEUE_FULL);
+    broker->freeing = outer;
+    return mqw__waiting_has_room(session, size);
+}
+
 int mqw__waiting_room(mqw__session *session, size_t size)
 {
+    if (session->broker->freeing == session)
+        return (int)MQW_DROP_QUEUE_FULL;
     if (mqw__waiting_has_room(session, size))
         return 0;
     uint8_t policy = mqw__limits_of(session)->when_full;
-    while (policy == MQW_QUEUE_DROP_OLDEST && mqw__waiting_any(session)) {
-        drop_at(session, &session->waiting->first, MQW_DROP_QUEUE_FULL);
-        if (mqw__waiting_has_room(session, size))
-            return 0;
-    }
+    if (policy == MQW_QUEUE_DROP_OLDEST && make_room(session, size))
+        return 0;
     if (policy == MQW_QUEUE_CLOSE)
         close_full(session);
     return (int)MQW_DROP_QUEUE_FULL;

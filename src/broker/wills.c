@@ -26,7 +26,7 @@ static int ask(mqw_broker *broker, mqw_publish *publish)
 {
     if (!broker->hooks.on_publish)
         return 0;
-    int answer = broker->hooks.on_publish(broker, NULL, publish, broker->options.ctx);
+    int answer = mqw__verdict_of(broker->hooks.on_publish(broker, NULL, publish, broker->options.ctx));
     return answer == 0 && mqw_topic_check(publish->topic) ? MQW_REASON_TOPIC_NAME_INVALID : answer;
 }
 
