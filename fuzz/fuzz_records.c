@@ -64,8 +64,9 @@ static void check_will(mqw_bytes value, mqw__draft *draft)
 static void check_message(mqw_bytes value, mqw__draft *draft)
 {
     mqw__message_form form;
+    uint32_t ids[UINT8_MAX];
     FUZZ_FORGET(&form);
-    if (!mqw__parse_message(value, &standard, draft, &form))
+    if (!mqw__parse_message(value, &standard, draft, ids, &form))
         return;
     if (form.parts & MQW__HAS_LETTER)
         check_letter(&form.letter);

@@ -129,7 +129,7 @@ static int put_clock(mqw__durable *durable)
     uint64_t wall = mqw__broker_wall(durable->broker);
     mqw__draft_number(mqw__kept_draft(durable), wall);
     durable->clocked = wall;
-    return mqw__kept_put(durable, (mqw_bytes){key, mqw__key_of(key, MQW__KIND_CLOCK, 0)});
+    return mqw__kept_put(durable, mqw__key_of(key, MQW__KIND_CLOCK, 0));
 }
 
 static void look_in(mqw__durable *durable, uint64_t ms)

@@ -140,13 +140,13 @@ static bool is_mount(mqw_text mount)
 
 // --- keys ---
 
-size_t mqw__key_of(uint8_t key[MQW__KEY], mqw__kind kind, uint64_t number)
+mqw_bytes mqw__key_of(uint8_t key[MQW__KEY], mqw__kind kind, uint64_t number)
 {
     key[0] = 'b';
     key[1] = (uint8_t)kind;
     for (int i = NUMBER_AT + 7; i >= NUMBER_AT; i--, number >>= 8)
         key[i] = (uint8_t)number;
-    return NUMBER_AT + 8;
+    return (mqw_bytes){key, NUMBER_AT + 8};
 }
 
 uint64_t mqw__number_in(mqw_bytes key)
@@ -247,7 +247,7 @@ bool mqw__parse_session(mqw_bytes value, const mqw_policy *policy, mqw__session_
 
 size_t mqw__filter_key(uint8_t key[MQW_STORE_MAX_KEY], uint64_t session, mqw_text filter)
 {
-    size_t at = mqw__key_of(key, MQW__KIND_FILTER, session);
+    size_t at = mqw__key_of(key, MQW__KIND_FILTER, session).len;
     bool digested = filter.len > MQW__FILTER_IN_KEY;
     unsigned len = (unsigned)filter.len;
     key[at++] = digested;
@@ -411,16 +411,17 @@ static bool are_parts(uint8_t parts)
     return parts < 32 && known >> parts & 1;
 }
 
-bool mqw__parse_message(mqw_bytes value, const mqw_policy *policy, mqw__draft *draft, mqw__message_form *out)
+bool mqw__parse_message(mqw_bytes value, const mqw_policy *policy, mqw__draft *draft, uint32_t ids[UINT8_MAX],
+                        mqw__message_form *out)
 {
     mqw__extract extract = extract_of(value);
-    memset(out, 0, offsetof(mqw__message_form, room));
+    memset(out, 0, sizeof *out);
     out->parts = (uint8_t)mqw__extract_number(&extract, UINT8_MAX);
     if (!are_parts(out->parts))
         return false;
     bool has_letter = out->parts & MQW__HAS_LETTER, released = out->parts & MQW__IS_RELEASED;
     if (out->parts & MQW__HAS_DELIVERY)
-        extract_delivery(&extract, &out->delivery, out->room);
+        extract_delivery(&extract, &out->delivery, ids);
     if (released)
         out->delivery.released = mqw__extract_number(&extract, UINT64_MAX);
     if (has_letter)

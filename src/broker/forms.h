@@ -47,8 +47,8 @@ mqw_bytes mqw__extract_bytes(mqw__extract *extract);
 /** All has been read, and was right. */
 bool mqw__extract_done(const mqw__extract *extract);
 
-/** A key of 'b', kind, number. Returns its length. */
-size_t mqw__key_of(uint8_t key[MQW__KEY], mqw__kind kind, uint64_t number);
+/** A key of 'b', kind, number, in this room. */
+mqw_bytes mqw__key_of(uint8_t key[MQW__KEY], mqw__kind kind, uint64_t number);
 /** The number in a key of that kind; 0: it has none. */
 uint64_t mqw__number_in(mqw_bytes key);
 
@@ -104,7 +104,7 @@ typedef struct mqw__delivery_form {
     uint8_t qos;
     bool retain;
     size_t id_count;
-    const uint32_t *ids; /**< Reading: in mqw__message_form.room. */
+    const uint32_t *ids;
 } mqw__delivery_form;
 
 /** mqw__message_form.parts */
@@ -120,9 +120,10 @@ typedef struct mqw__message_form {
     uint64_t record; /**< Which has the letter. */
     mqw__delivery_form delivery;
     mqw__letter_form letter;
-    uint32_t room[UINT8_MAX];
 } mqw__message_form;
 void mqw__form_message(mqw__draft *draft, const mqw__message_form *form);
-bool mqw__parse_message(mqw_bytes value, const mqw_policy *policy, mqw__draft *draft, mqw__message_form *out);
+/** `ids`: room for those of the delivery. */
+bool mqw__parse_message(mqw_bytes value, const mqw_policy *policy, mqw__draft *draft, uint32_t ids[UINT8_MAX],
+                        mqw__message_form *out);
 
 #endif

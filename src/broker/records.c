@@ -20,19 +20,19 @@ static mqw__durable *durable_of(const mqw__session *session)
 static int put(mqw__durable *durable, mqw__kind kind, uint64_t number)
 {
     uint8_t key[MQW__KEY];
-    return mqw__kept_put(durable, (mqw_bytes){key, mqw__key_of(key, kind, number)});
+    return mqw__kept_put(durable, mqw__key_of(key, kind, number));
 }
 
 static int delete (mqw__durable *durable, mqw__kind kind, uint64_t number)
 {
     uint8_t key[MQW__KEY];
-    return mqw__kept_delete(durable, (mqw_bytes){key, mqw__key_of(key, kind, number)});
+    return mqw__kept_delete(durable, mqw__key_of(key, kind, number));
 }
 
 static int delete_all(mqw__durable *durable, mqw__kind kind, uint64_t number)
 {
     uint8_t key[MQW__KEY];
-    return mqw__kept_delete_all(durable, (mqw_bytes){key, mqw__key_of(key, kind, number)});
+    return mqw__kept_delete_all(durable, mqw__key_of(key, kind, number));
 }
 
 // --- messages ---
@@ -64,9 +64,7 @@ static mqw__delivery_form delivery_form(const mqw__session *session, const mqw_p
 // The letter alone, under its number.
 static int put_letter(mqw__durable *durable, const mqw__letter *letter, uint8_t more)
 {
-    mqw__message_form form;
-    form.parts = MQW__HAS_LETTER | more;
-    form.letter = letter_form(letter);
+    mqw__message_form form = {.parts = MQW__HAS_LETTER | more, .letter = letter_form(letter)};
     mqw__form_message(mqw__kept_draft(durable), &form);
     return put(durable, MQW__KIND_MESSAGE, letter->stored);
 }
@@ -75,11 +73,10 @@ static int put_letter(mqw__durable *durable, const mqw__letter *letter, uint8_t 
 static int put_delivery(const mqw__session *session, const mqw_promise *promise, uint8_t more)
 {
     const mqw__delivery *delivery = promise->message;
-    mqw__message_form form;
-    form.parts = MQW__HAS_DELIVERY | more;
-    form.delivery = delivery_form(session, promise);
-    form.letter = letter_form(delivery->letter);
-    form.record = delivery->letter->stored;
+    mqw__message_form form = {.parts = MQW__HAS_DELIVERY | more,
+                              .record = delivery->letter->stored,
+                              .delivery = delivery_form(session, promise),
+                              .letter = letter_form(delivery->letter)};
     mqw__form_message(mqw__kept_draft(durable_of(session)), &form);
     return put(durable_of(session), MQW__KIND_MESSAGE, delivery->record);
 }
@@ -256,7 +253,7 @@ int mqw__record_unretained(mqw_broker *broker, mqw__letter *old)
 
 static mqw_bytes received_key(const mqw__session *session, uint16_t packet_id, uint8_t key[MQW__KEY])
 {
-    size_t len = mqw__key_of(key, MQW__KIND_RECEIVED, session->number);
+    size_t len = mqw__key_of(key, MQW__KIND_RECEIVED, session->number).len;
     key[len] = (uint8_t)(packet_id >> 8);
     key[len + 1] = (uint8_t)packet_id;
     return (mqw_bytes){key, len + 2};

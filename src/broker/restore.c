@@ -25,6 +25,7 @@ typedef struct reading {
     uint64_t died;    /**< When the last run ended, about. */
     mqw__session_form session;
     mqw__message_form message;
+    uint32_t ids[UINT8_MAX]; /**< Of the message. */
 } reading;
 
 static const uint64_t numbers_of_a_run = UINT64_C(1) << 40; // sessions in a run; so many runs are left: 2^23
@@ -287,7 +288,8 @@ static int restore_message(reading *on, mqw_bytes key, mqw_bytes value)
 {
     mqw__letter *letter;
     uint64_t number = mqw__number_in(key);
-    if (!mqw__parse_message(value, &on->broker->options.policy, mqw__kept_draft(on->durable), &on->message))
+    if (!mqw__parse_message(value, &on->broker->options.policy, mqw__kept_draft(on->durable), on->ids,
+                            &on->message))
         return bad(on);
     if (number == 0 || number > numbers_most)
         return MQW_E_MALFORMED;
@@ -376,7 +378,7 @@ static int begin_run(const reading *on)
         on->broker->number = numbers;
     mqw__draft_number(draft, MQW__FORMAT);
     mqw__draft_number(draft, on->broker->number);
-    return mqw__kept_put(durable, (mqw_bytes){key, mqw__key_of(key, MQW__KIND_ABOUT, 0)});
+    return mqw__kept_put(durable, mqw__key_of(key, MQW__KIND_ABOUT, 0));
 }
 
 int mqw__restore(mqw__durable *durable)
