@@ -57,7 +57,8 @@ typedef struct mqw_sqlite_options {
                              64 MiB. */
     uint32_t busy_timeout; /**< Milliseconds to wait for another process at opening; default 0. */
     /** A batch that cannot be written (the disk is full, or fails) is tried again, 0.1 to 5 seconds later,
-     * until it can be; mqw_store_error says why meanwhile. Closing tries once more. */
+     * until it can be; who waits for a commit waits so long, and mqw_store_error says why. Closing tries
+     * once more. For brokers. */
     bool keep_trying;
 } mqw_sqlite_options;
 
