@@ -67,6 +67,13 @@ static bool is_kept_from(mqw_text wild, mqw_text topic)
            (wild.data[0] == '+' || wild.data[0] == '#');
 }
 
+// And no client names itself after what is the server's.
+static bool begins_with_name(const acl_rule *rule)
+{
+    const char *filter = rule->filter;
+    return rule->replaced && filter[0] == '%' && (filter[1] == 'c' || filter[1] == 'u');
+}
+
 /* --- Rules -------------------------------------------------------------------------------------------- */
 
 typedef enum relation { MATCHES, MEETS, COVERS } relation;
@@ -76,6 +83,8 @@ typedef enum relation { MATCHES, MEETS, COVERS } relation;
 static bool relates(const acl_rule *rule, mqw_text other, const acl_who *who, relation wanted)
 {
     mqw_text left = {rule->filter, strlen(rule->filter)}, own, level;
+    if (begins_with_name(rule) && other.len > 0 && other.data[0] == '$')
+        return false;
     if (is_kept_from(left, other) || (wanted != COVERS && is_kept_from(other, left)))
         return false;
     for (;;) {

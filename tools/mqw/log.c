@@ -24,7 +24,7 @@ typedef struct line {
 typedef struct quoted {
     line *to;
     size_t left;
-    bool json;
+    bool escaped; // it stands in quotes
     bool cut;
 } quoted;
 
@@ -103,7 +103,7 @@ static void put_quoted(void *out, const void *bytes, size_t len)
             q->cut = true;
             return;
         }
-        if (text[i] == '"' || (q->json && text[i] == '\\'))
+        if (q->escaped && (text[i] == '"' || text[i] == '\\'))
             put(q->to, "\\", 1);
         put(q->to, text + i, 1);
         q->left--;
@@ -133,8 +133,8 @@ static void put_text(line *to, mqw_text text, bool json)
 {
     tool_plain plain = {.have = 0};
     mqw_text part = shorten(text);
-    quoted q = {.to = to, .left = (size_t)TEXT * 4, .json = json};
     bool quotes = json || needs_quotes(part);
+    quoted q = {.to = to, .left = (size_t)TEXT * 4, .escaped = quotes};
     put_words(to, quotes ? "\"" : "");
     plain_text(&plain, part, false, put_quoted, &q);
     plain_end(&plain, put_quoted, &q);

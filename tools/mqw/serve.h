@@ -23,6 +23,7 @@ typedef struct serve_logins {
 // Who a client has proved to be. It has none when nobody asks: without an ACL, and anonymous.
 typedef struct serve_peer {
     const acl_rules *own;
+    uint32_t reloads; // how often users and rules had been read when it was looked at
     uint32_t user_len;
     bool by_password; // the file of passwords has let it in
     char user[];
@@ -37,6 +38,7 @@ typedef struct tool_serve {
     tool_acl *acl;     // NULL: everybody may everything
     mqw_tls **tls;     // of each listener; NULL: it has none
     int sockets;       // that were handed over to us
+    uint32_t reloads;  // of users and rules
     uint64_t scram_key[4];
     uv_loop_t loop;
     mqw_store *store;
@@ -81,6 +83,10 @@ void serve_access_hooks(tool_serve *serve, mqw_broker_hooks *hooks);
 uint8_t serve_admit(tool_serve *serve, mqw_peer *peer, mqw_text user, bool by_password);
 // Whether a client may leave a will.
 bool serve_may_will(const tool_serve *serve, mqw_text user, mqw_text client_id, const mqw_connect *connect);
+// It was let in: if users and rules are others since it was looked at, it is looked at again.
+void serve_look_at(tool_serve *serve, mqw_peer *peer);
+// Whether an exchange of authentication has begun with the users that are known now.
+bool serve_begin_auth(const tool_serve *serve, mqw_peer *peer);
 // Forgets who it is.
 void serve_forget(mqw_peer *peer);
 

@@ -50,6 +50,7 @@ uint8_t serve_admit(tool_serve *serve, mqw_peer *peer, mqw_text user, bool by_pa
     if (is == NULL)
         return MQW_REASON_SERVER_UNAVAILABLE;
     is->by_password = by_password;
+    is->reloads = serve->reloads;
     is->own = serve->acl ? acl_of(serve->acl, user) : NULL;
     is->user_len = (uint32_t)user.len;
     if (user.len > 0)
@@ -59,6 +60,31 @@ uint8_t serve_admit(tool_serve *serve, mqw_peer *peer, mqw_text user, bool by_pa
     return 0;
 }
 
+// Who is let in while files are read again is not among those who are looked at then. Its password was that
+// of the old file: it may come again.
+void serve_look_at(tool_serve *serve, mqw_peer *peer)
+{
+    serve_peer *is = mqw_peer_user(peer);
+    if (is == NULL || is->reloads == serve->reloads)
+        return;
+    is->reloads = serve->reloads;
+    is->own = serve->acl ? acl_of(serve->acl, (mqw_text){is->user, is->user_len}) : NULL;
+    if (is->by_password)
+        (void)mqw_broker_kick(serve->broker, mqw_peer_id(peer), MQW_REASON_NOT_AUTHORIZED, false);
+}
+
+bool serve_begin_auth(const tool_serve *serve, mqw_peer *peer)
+{
+    if (mqw_peer_user(peer)) // it is there, and proves it again
+        return true;
+    serve_peer *is = calloc(1, sizeof(*is) + 1);
+    if (is == NULL)
+        return false;
+    is->reloads = serve->reloads;
+    mqw_peer_set_user(peer, is);
+    return true;
+}
+
 static uint8_t admit_with_will(tool_serve *serve, mqw_peer *peer, mqw_text user, const mqw_connect *connect,
                                bool by_password)
 {
@@ -66,6 +92,19 @@ static uint8_t admit_with_will(tool_serve *serve, mqw_peer *peer, mqw_text user,
     if (!serve_may_will(serve, user, id, connect))
         return MQW_REASON_NOT_AUTHORIZED;
     return serve_admit(serve, peer, user, by_password);
+}
+
+// The exchange may have begun with a password that is not that of the user any more.
+static uint8_t admit_by_auth(tool_serve *serve, mqw_peer *peer, const mqw_auth *auth,
+                             const mqw_connect *connect)
+{
+    const serve_peer *is = mqw_peer_user(peer);
+    mqw_text user = mqw_scram_user(auth);
+    if (is == NULL || is->reloads != serve->reloads)
+        return MQW_REASON_SERVER_BUSY;
+    if (user.len == 0 || (connect->has_username && !is_same(connect->username, user)))
+        return MQW_REASON_NOT_AUTHORIZED;
+    return admit_with_will(serve, peer, user, connect, true);
 }
 
 // Addresses of peers are in numbers.
@@ -96,12 +135,8 @@ static int on_connect(mqw_broker *broker, mqw_peer *peer, const mqw_connect *con
     const mqw_auth *auth = mqw_peer_auth(peer);
     (void)broker;
     (void)mqw_stream_facts_of(mqw_conn_stream(mqw_peer_conn(peer)), &facts);
-    if (auth) {
-        mqw_text user = mqw_scram_user(auth);
-        bool other = connect->has_username && !is_same(connect->username, user);
-        return user.len == 0 || other ? MQW_REASON_NOT_AUTHORIZED
-                                      : admit_with_will(serve, peer, user, connect, true);
-    }
+    if (auth)
+        return admit_by_auth(serve, peer, auth, connect);
     if (serve->config.access.certificates && serve_common_name(facts.tls_subject, name, sizeof(name)))
         return admit_with_will(serve, peer, text_of(name), connect, false);
     if (connect->has_username && serve->users)
@@ -157,6 +192,7 @@ void serve_access_hooks(tool_serve *serve, mqw_broker_hooks *hooks)
 bool serve_read_access(tool_serve *serve)
 {
     const config_access *access = &serve->config.access;
+    serve->reloads = 1;
     serve->users = access->passwords ? users_read(access->passwords) : NULL;
     serve->acl = access->acl ? acl_read(access->acl) : NULL;
     return (serve->users || access->passwords == NULL) && (serve->acl || access->acl == NULL);
@@ -176,6 +212,8 @@ static void look_again(tool_serve *serve, const tool_users *before)
     for (mqw_peer *peer = mqw_broker_each(serve->broker, NULL), *next; peer; peer = next) {
         serve_peer *is = mqw_peer_user(peer);
         next = mqw_broker_each(serve->broker, peer);
+        if (is)
+            is->reloads = serve->reloads;
         if (is && serve->acl)
             is->own = acl_of(serve->acl, (mqw_text){is->user, is->user_len});
         if (is && !is_welcome(before, serve->users, is))
@@ -195,6 +233,7 @@ bool serve_reload_access(tool_serve *serve)
         serve->users = users;
     if (acl)
         serve->acl = acl;
+    serve->reloads++;
     look_again(serve, old_users);
     if (users)
         users_free(old_users);

@@ -189,9 +189,11 @@ int serve_on_auth(mqw_broker *broker, mqw_peer *peer, mqw_text method, mqw_auth 
     static const char known[] = "SCRAM-SHA-256";
     tool_serve *serve = ctx;
     mqw_bytes key = {(const uint8_t *)serve->scram_key, sizeof(serve->scram_key)};
-    (void)broker, (void)peer;
+    (void)broker;
     if (!serve->users->has_scram || method.len != sizeof(known) - 1 ||
         memcmp(method.data, known, method.len) != 0)
         return MQW_REASON_BAD_AUTH_METHOD;
+    if (!serve_begin_auth(serve, peer))
+        return MQW_REASON_SERVER_UNAVAILABLE;
     return mqw_scram_server(out, find_secret, serve, key) == 0 ? 0 : MQW_REASON_SERVER_UNAVAILABLE;
 }

@@ -78,6 +78,7 @@ static void on_connected(mqw_broker *broker, mqw_peer *peer, bool session_presen
     details what = {.count = 0};
     mqw_stream_facts facts;
     (void)broker;
+    serve_look_at(serve, peer);
     if (!log_wants(&serve->log, MQW_LOG_NOTICE))
         return;
     add_client(&what, peer);

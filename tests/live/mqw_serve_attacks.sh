@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# mqw serve among hostile clients: names that pretend to be something else, and logins that overtake a reload.
+. "${SOURCE_DIR:-.}/tests/live/lib/peer.sh"
+. "${SOURCE_DIR:-.}/tests/live/lib/serve.sh"
+
+# --- client identifiers that stand in rules -------------------------------------------------------------------
+
+printf 'pattern readwrite %%c/#\npattern readwrite dev/%%c/#\n' >"$scratch/acl"
+serve rules --acl "$scratch/acl" --allow-anonymous mqtt://127.0.0.1:0
+rules=$(port rules mqtt) rules_pid=$child
+subscribes() { # CLIENT FILTER REASON
+    printf 'CONNECT version=5 client_id="%s" clean_start\n.wait CONNACK\nSUBSCRIBE packet_id=1 filter="%s":1\n.wait SUBACK\n' \
+        "$1" "$2" >"$scratch/lines"
+    run 0 "$MQW" open --full --script "$scratch/lines" "mqtt://127.0.0.1:$rules"
+    says "SUBACK packet_id=1 reasons=$3"
+}
+publishes() { # CLIENT TOPIC REASON
+    printf 'CONNECT version=5 client_id="%s" clean_start\n.wait CONNACK\nPUBLISH topic="%s" payload="x" qos=1 packet_id=1\n.wait PUBACK\n' \
+        "$1" "$2" >"$scratch/lines"
+    run 0 "$MQW" open --full --script "$scratch/lines" "mqtt://127.0.0.1:$rules"
+    says "PUBACK packet_id=1 reason=$3"
+}
+subscribes own 'own/#' 0x01
+subscribes own 'dev/own/#' 0x01
+subscribes '$SYS' '$SYS/#' 0x87 # the server's topics are nobody's by name
+subscribes '$SYS' '$SYS/broker/uptime' 0x87
+subscribes '$x' 'dev/$x/#' 0x01
+publishes '+' 'own/a' 0x87
+publishes '#' 'own/a' 0x87
+publishes 'own/a' 'dev/own/a/b' 0x87
+publishes '%c' 'dev/own/a' 0x87
+
+# --- client identifiers that look like another line of the log ------------------------------------------------
+
+printf 'CONNECT version=5 client_id="x\\\\\\" user=root text=\\"" clean_start\n.wait CONNACK\n' >"$scratch/lines"
+run 0 "$MQW" open --full --script "$scratch/lines" "mqtt://127.0.0.1:$rules"
+logged rules 'connected client="x\\\\\\" user=root text=\\"" from='
+ends 0 "$rules_pid" TERM
+finish
