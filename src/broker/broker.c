@@ -194,6 +194,7 @@ static void finish(mqw_broker *broker)
 
 void mqw__broker_turn(mqw_broker *broker)
 {
+    broker->work = 0;
     broker->wakes_at = UINT64_MAX; // what is asked for meanwhile is heard
     mqw__wheel_advance(&broker->wheel, mqw__broker_now(broker));
     mqw__peers_turn(broker);

@@ -3,10 +3,11 @@
 #include "outgoing.h"
 
 enum {
-    FEW = 32,                  // receivers that need no block of their own
-    MOST_IDS = 255,            // subscription identifiers of one delivery
-    SHARE_FROM = 1024,         // bytes of payload from which several receivers refer to one copy
-    KEEP_FROM = 4 * SHARE_FROM // and from which even one does
+    FEW = 32,                   // receivers that need no block of their own
+    MOST_IDS = 255,             // subscription identifiers of one delivery
+    SHARE_FROM = 1024,          // bytes of payload from which several receivers refer to one copy
+    KEEP_FROM = 4 * SHARE_FROM, // and from which even one does
+    A_RECEIVER = 32             // what one costs, in bytes that are compared
 };
 
 // What becomes of a message.
@@ -204,6 +205,7 @@ static mqw__subscription *choose(const round *r, mqw__group *group, const tried 
     mqw__subscription *best = NULL;
     int most = 0;
     uint32_t at = group->turn;
+    r->broker->work += (uint64_t)crowd->count * A_RECEIVER;
     for (uint32_t left = crowd->count; left > 0 && most < 3; left--) {
         mqw__subscription *member = crowd->members[at];
         at = at + 1 < crowd->count ? at + 1 : 0;
@@ -230,6 +232,7 @@ static mqw__group *find_group(const round *r, uint32_t number)
 {
     mqw__matches m;
     (void)mqw__tree_match(r->broker->tree, r->post->publish->topic, &m);
+    r->broker->work += m.work;
     return group_of(&m, number);
 }
 
@@ -340,6 +343,7 @@ int mqw__deliver(mqw_broker *broker, mqw__post *post)
     if (retained < 0 && retained != MQW_E_FULL) // nobody hears what its publisher may send again
         return retained;
     bool all = mqw__tree_match(broker->tree, post->publish->topic, &m) == 0;
+    broker->work += m.work + m.plain_count * A_RECEIVER;
     if (!all && post->publish->qos) // the same; QoS 0 goes to whom was found
         return MQW_E_NO_MEMORY;
     if (m.plain_count + m.group_count > 0 && post->publish->payload.len > SHARE_FROM)

@@ -4,6 +4,8 @@
 
 #include "affairs.h"
 
+enum { A_TURN = 1 << 20 }; // work of all peers: some milliseconds
+
 // --- answers ---
 
 // Before 5.0 nobody can be told why a message is not taken.
@@ -231,6 +233,8 @@ void mqw__incoming_publish(mqw_peer *peer, const mqw_packet *packet)
         go_on_mounted(peer, publish);
     else
         go_on(peer, publish);
+    if (peer->broker->work > A_TURN && peer->stand == MQW__WELCOME)
+        mqw__peer_rest(peer);
 }
 
 // --- PUBREL ---

@@ -52,8 +52,9 @@ struct mqw_broker {
     size_t scratch_size;
     void (*on_closed)(mqw_broker *broker, void *ctx);
     void *on_closed_ctx;
-    uint64_t wakes_at; /**< What the world was asked for. */
-    uint64_t seed;     /**< For tables whose keys peers choose. */
+    uint64_t work;               /**< What messages have cost in this turn, in bytes that were compared. */
+    uint64_t wakes_at;           /**< What the world was asked for. */
+    uint64_t seed;               /**< For tables whose keys peers choose. */
     const mqw__session *freeing; /**< Its queue gives way to a message; NULL: none does. */
     uint8_t told;                /**< Hooks about deliveries that run, inside each other. */
     bool closing;

@@ -54,12 +54,15 @@ static bool is_too_shy(const mqw__node *node, mqw_text topic, size_t at)
 
 // --- the search ---
 
+enum { A_NODE = 8 }; // what a node costs, in bytes that are compared
+
 typedef struct search {
     mqw__tree *tree;
     mqw_text topic;
     size_t depth; // of tree->steps
     size_t hits;
     size_t plain, groups; // behind these hits
+    size_t work;          // bytes of the topic that were looked at, and nodes
     bool failed;          // no memory
 } search;
 
@@ -81,7 +84,10 @@ static void hit(search *s, const mqw__node *node)
 // A child whose first levels, up to `f`, are known to match.
 static void try_child(search *s, const mqw__node *child, size_t f, size_t at)
 {
-    if (!passes(child, f, s->topic, &at))
+    size_t before = at;
+    bool same = passes(child, f, s->topic, &at);
+    s->work += at - before + A_NODE;
+    if (!same)
         return;
     if (at > s->topic.len)
         hit(s, child);
@@ -165,6 +171,7 @@ static void keep_last(mqw__tree *tree, mqw_text topic, const mqw__matches *found
     if (tree->last_len > 0)
         memcpy(tree->last_topic, topic.data, topic.len);
     tree->last = *found;
+    tree->last.work = 0;
 }
 
 int mqw__tree_match(mqw__tree *tree, mqw_text topic, mqw__matches *out)
@@ -178,6 +185,7 @@ int mqw__tree_match(mqw__tree *tree, mqw_text topic, mqw__matches *out)
     search_all(&s);
     give_plain(&s, out);
     give_groups(&s, out);
+    out->work = s.work;
     if (s.failed)
         return MQW_E_NO_MEMORY;
     keep_last(tree, topic, out);

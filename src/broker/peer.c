@@ -74,6 +74,12 @@ void mqw__peer_resume(mqw_peer *peer, uint8_t why)
         mqw_conn_resume(peer->conn);
 }
 
+void mqw__peer_rest(mqw_peer *peer)
+{
+    mqw__peer_pause(peer, MQW__PAUSE_TURN);
+    mqw__peer_later(peer);
+}
+
 // --- answers ---
 
 // Which reason codes a server may say in which packets.
@@ -268,6 +274,8 @@ static void free_peer(mqw_peer *peer)
 
 static void do_later(mqw_peer *peer)
 {
+    if (peer->stand != MQW__GONE && peer->pauses & MQW__PAUSE_TURN)
+        mqw__peer_resume(peer, MQW__PAUSE_TURN);
     if (peer->stand == MQW__GONE)
         mqw__peer_leave(peer);
     else if (peer->affairs && (peer->affairs->decided || peer->affairs->arrived))

@@ -19,7 +19,8 @@ enum {
     MQW__PAUSE_RATE = 1,     /**< It is too fast (limits.c). */
     MQW__PAUSE_DECISION = 2, /**< A packet of it waits (decide.c, connect.c). */
     MQW__PAUSE_CONNACK = 4,  /**< Its CONNACK waits for the store. */
-    MQW__PAUSE_STORE = 8     /**< Too many answers to it wait for the store (gate.c). */
+    MQW__PAUSE_STORE = 8,    /**< Too many answers to it wait for the store (gate.c). */
+    MQW__PAUSE_TURN = 16     /**< What it has published was much work: others come first. */
 };
 
 /** Bytes and packets a second, with bursts of a second. */
@@ -68,6 +69,8 @@ void mqw__peers_turn(mqw_broker *broker);
 /** Does not read it any more, or again, for one of the reasons MQW__PAUSE_…. */
 void mqw__peer_pause(mqw_peer *peer, uint8_t why);
 void mqw__peer_resume(mqw_peer *peer, uint8_t why);
+/** Does not read it any more in this turn. */
+void mqw__peer_rest(mqw_peer *peer);
 /** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBREL that is no promise's, PUBCOMP, SUBACK, UNSUBACK, AUTH,
  * PINGRESP with its body) now; ends the peer when it cannot be sent, or too much waits already. Behind a CONNACK that accepts the session goes
  * on. */

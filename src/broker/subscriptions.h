@@ -48,6 +48,7 @@ typedef struct mqw__matches {
     size_t plain_count;
     mqw__group *const *groups; /**< Of each, one member is to be given the message. */
     size_t group_count;
+    size_t work; /**< What the search took, in bytes that were compared; nothing when it was known already. */
 } mqw__matches;
 
 typedef struct mqw__tree mqw__tree;

@@ -180,12 +180,80 @@ static void deliveries_that_are_told(void **state)
     finish();
 }
 
+// ---- filters that are nearly met ----
+
+enum { DEEP = 120, FILTERS = 200, MESSAGES = 2000 };
+
+// `+` and `a` in any order, and an end that no topic has.
+static void deep_filter(char *out, unsigned number)
+{
+    for (int i = 0; i < DEEP; i++)
+        memcpy(out + i * 2, (number >> i % 16 & 1) ^ (i / 16 & 1) ? "+/" : "a/", 2);
+    snprintf(out + (size_t)DEEP * 2, 16, "z%u", number);
+}
+
+static void subscribes_deeply(const char *client)
+{
+    char line[400], filter[DEEP * 2 + 16];
+    for (unsigned i = 0; i < FILTERS; i++) {
+        deep_filter(filter, i * 7919);
+        snprintf(line, sizeof line, "SUBSCRIBE packet_id=%u filter=\"%s\":0", i + 1, filter);
+        does(client, line);
+    }
+}
+
+static uint64_t published(void)
+{
+    mqw_broker_status status = {.size = sizeof status};
+    mqw_broker_status_of(w.broker, &status);
+    return status.publish_received;
+}
+
+// PUBLISH of QoS 0, each with a topic of its own.
+static mqw_bytes many_publish(void)
+{
+    uint8_t *all = calloc(MESSAGES, 2 * DEEP + 16);
+    assert_non_null(all);
+    size_t at = 0;
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        uint8_t *one = all + at;
+        size_t len = DEEP * 2 + 6;
+        one[0] = 0x30;
+        one[1] = (uint8_t)((len + 2) & 0x7F) | 0x80;
+        one[2] = (uint8_t)((len + 2) >> 7);
+        one[3] = 0;
+        one[4] = (uint8_t)len;
+        for (size_t k = 0; k < DEEP; k++)
+            memcpy(one + 5 + k * 2, "a/", 2);
+        snprintf((char *)one + 5 + (size_t)DEEP * 2, 7, "%06u", i);
+        at += len + 5;
+    }
+    return (mqw_bytes){all, at};
+}
+
+// Whoever makes that much work is not read to the end in one turn, and all of it is taken in the end.
+static void work_that_takes_long(void **state)
+{
+    (void)state;
+    start(NULL);
+    is_there("a", "CONNECT version=4 client_id=\"a\"");
+    subscribes_deeply("a");
+    is_there("b", "CONNECT version=4 client_id=\"b\"");
+    mqw_bytes all = many_publish();
+    give(wire_of("b"), all);
+    assert_in_range(published(), 1, MESSAGES / 4);
+    free((void *)(uintptr_t)all.data);
+    settle();
+    assert_int_equal(published(), MESSAGES);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_that_nobody_reads), cmocka_unit_test(authentications_that_nobody_reads),
         cmocka_unit_test(answers_that_are_none),     cmocka_unit_test(drops_that_are_told),
-        cmocka_unit_test(deliveries_that_are_told),
+        cmocka_unit_test(deliveries_that_are_told),  cmocka_unit_test(work_that_takes_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
