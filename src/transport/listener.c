@@ -15,7 +15,7 @@
 
 #include "server.h"
 
-enum { ACCEPTS = 64, REST = 100, PORT_TRIES = 16 };
+enum { DOUBLINGS = 6, STREAK = 4, REST = 100, PORT_TRIES = 16 };
 
 // --- accepting ---
 
@@ -59,12 +59,28 @@ static bool is_of_one(int error)
     return false;
 }
 
+// How many are accepted in a turn. To find that nobody else is there costs nearly as much as accepting, so
+// while peers come one by one only one is asked for; when there are always more, ever more, up to 64.
+static int accepts_of(const mqw__door *door)
+{
+    return 1 << (door->streak / STREAK);
+}
+
+static void learn(mqw__door *door, bool all)
+{
+    if (!all)
+        door->streak = 0;
+    else if (door->streak < DOUBLINGS * STREAK)
+        door->streak++;
+}
+
 static void on_peers(mqw__watch *watch, int what)
 {
     (void)what;
     mqw__door *door = (mqw__door *)(void *)((char *)watch - offsetof(mqw__door, watch));
     mqw__listener *listener = door->listener;
-    for (int i = 0; i < ACCEPTS && !listener->server->closing && !mqw__listener_full(listener); i++) {
+    int most = accepts_of(door), i = 0;
+    for (; i < most && !listener->server->closing && !mqw__listener_full(listener); i++) {
         int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && is_of_one(errno))
             continue;
@@ -75,6 +91,7 @@ static void on_peers(mqw__watch *watch, int what)
             break;
         }
     }
+    learn(door, i == most);
     if (!listener->server->closing)
         mqw__listener_watch(listener);
 }

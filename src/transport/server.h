@@ -16,6 +16,7 @@ typedef struct mqw__door {
     mqw__listener *listener;
     mqw__watch watch;
     int fd;
+    unsigned streak; /**< How often in a row all that were asked for had come. */
 } mqw__door;
 
 /** One address to listen on; a name may stand for several sockets. */
