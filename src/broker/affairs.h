@@ -6,6 +6,8 @@
 #include "inside.h"
 
 typedef struct mqw__filters mqw__filters; /**< A SUBSCRIBE under way: subscribe.c's own. */
+/** Bytes and packets a second, with bursts of a second: limits.c's own. */
+typedef struct mqw__bucket mqw__bucket;
 
 /** What few peers need. It goes when nothing of it is needed any more. */
 struct mqw__affairs {
@@ -15,6 +17,7 @@ struct mqw__affairs {
     uint16_t mount_len, id_len;
     mqw_packet *packet;    /**< What waits, a copy: CONNECT, PUBLISH or SUBSCRIBE. */
     mqw__filters *filters; /**< With SUBSCRIBE. */
+    mqw__bucket *bucket;   /**< NULL: no rate is limited. */
     mqw_ticket *ticket;    /**< Who has been asked; NULL: nobody, or it is decided. */
     mqw_packet *answer;    /**< What the decision says besides, as the properties of a DISCONNECT. */
     mqw_auth auth;         /**< Has succeeded, or is the one of CONNECT; `step` NULL: none. */
@@ -27,6 +30,11 @@ struct mqw__affairs {
     bool decided; /**< There is a verdict. */
     bool arrived; /**< `packet` is a CONNECT that came with the connection. */
 };
+
+static inline mqw__bucket *mqw__bucket_of(const mqw_peer *peer)
+{
+    return peer->affairs ? peer->affairs->bucket : NULL;
+}
 
 // peer.c
 

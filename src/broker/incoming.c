@@ -223,7 +223,7 @@ void mqw__incoming_publish(mqw_peer *peer, const mqw_packet *packet)
         mqw__peer_end(peer, broken, "it publishes what it may not");
         return;
     }
-    if (peer->bucket)
+    if (mqw__bucket_of(peer))
         mqw__limits_published(peer, size_of(packet));
     if (came_before(peer->session, publish))
         answer(peer, 2, publish->packet_id, 0);

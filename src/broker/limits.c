@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "inside.h"
+#include "affairs.h"
 
 // --- addresses ---
 
@@ -205,9 +205,10 @@ static allowance purse_of(uint32_t rate, uint32_t least)
 int mqw__limits_begin(mqw_peer *peer)
 {
     const mqw_broker_limits *limits = mqw__session_limits(peer->session);
-    if (peer->bucket || (limits->max_publish_rate == 0 && limits->max_byte_rate == 0))
+    if (mqw__bucket_of(peer) || (limits->max_publish_rate == 0 && limits->max_byte_rate == 0))
         return 0;
-    mqw__bucket *bucket = mqw__broker_new_block(peer->broker, sizeof *bucket);
+    mqw__affairs *affairs = mqw__affairs_of(peer);
+    mqw__bucket *bucket = affairs ? mqw__broker_new_block(peer->broker, sizeof *bucket) : NULL;
     if (!bucket)
         return MQW_E_NO_MEMORY;
     bucket->peer = peer;
@@ -215,14 +216,14 @@ int mqw__limits_begin(mqw_peer *peer)
     bucket->filled = mqw__broker_now(peer->broker);
     bucket->packets = purse_of(limits->max_publish_rate, FULL);
     bucket->bytes = purse_of(limits->max_byte_rate, 1);
-    peer->bucket = bucket;
+    affairs->bucket = bucket;
     return 0;
 }
 
 void mqw__limits_published(mqw_peer *peer, size_t bytes)
 {
     mqw_broker *broker = peer->broker;
-    mqw__bucket *bucket = peer->bucket;
+    mqw__bucket *bucket = mqw__bucket_of(peer);
     if (!bucket)
         return;
     uint64_t now = mqw__broker_now(broker);
@@ -243,11 +244,11 @@ void mqw__limits_published(mqw_peer *peer, size_t bytes)
 void mqw__limits_end(mqw_peer *peer)
 {
     mqw_broker *broker = peer->broker;
-    mqw__bucket *bucket = peer->bucket;
+    mqw__bucket *bucket = mqw__bucket_of(peer);
     if (!bucket)
         return;
     mqw__broker_undue(broker, &bucket->again);
     broker->counts.paused -= bucket->paused;
     mqw__broker_free_block(broker, bucket, sizeof *bucket);
-    peer->bucket = NULL;
+    peer->affairs->bucket = NULL;
 }

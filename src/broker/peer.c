@@ -46,7 +46,7 @@ void mqw__affairs_tidy(mqw_peer *peer)
 {
     const mqw__affairs *affairs = peer->affairs;
     if (affairs && peer->session && !affairs->auth.step && !affairs->again.step && !affairs->ticket &&
-        !affairs->decided && !affairs->packet)
+        !affairs->decided && !affairs->packet && !affairs->bucket)
         free_affairs(peer);
 }
 

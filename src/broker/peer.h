@@ -23,8 +23,6 @@ enum {
     MQW__PAUSE_TURN = 16     /**< What it has published was much work: others come first. */
 };
 
-/** Bytes and packets a second, with bursts of a second. */
-typedef struct mqw__bucket mqw__bucket;
 /** What few peers need: what waits for a decision, enhanced authentication, CONNECT that is kept. peer.c's
  * and its neighbours' own. */
 typedef struct mqw__affairs mqw__affairs;
@@ -34,7 +32,6 @@ struct mqw_peer {
     mqw_conn *conn;        /**< NULL: closed, and only waits to be freed. */
     mqw__session *session; /**< NULL until it was let in, and again when it has left. */
     mqw__affairs *affairs; /**< NULL: nothing special. */
-    mqw__bucket *bucket;   /**< NULL: no rate is limited. */
     void *user;
     char *user_name;        /**< Its own block; NULL: none. */
     mqw_peer *next, **link; /**< Of all peers. */
@@ -57,6 +54,8 @@ struct mqw_peer {
     bool bridge : 1;  /**< It has set the bridge bit of 3.x. */
 };
 
+_Static_assert(sizeof(void *) > 8 || sizeof(mqw_peer) <= 104, "an idle connection stays small");
+
 /** Takes a connection into the broker. See mqw__broker_serve. */
 int mqw__peer_new(mqw_broker *broker, mqw_conn *conn, const mqw_connect *connect);
 /** Ends its connection: DISCONNECT with `reason` in 5.0 (0: none is sent), or CONNACK when it was not let in
@@ -71,9 +70,9 @@ void mqw__peer_pause(mqw_peer *peer, uint8_t why);
 void mqw__peer_resume(mqw_peer *peer, uint8_t why);
 /** Does not read it any more in this turn. */
 void mqw__peer_rest(mqw_peer *peer);
-/** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBREL that is no promise's, PUBCOMP, SUBACK, UNSUBACK, AUTH,
- * PINGRESP with its body) now; ends the peer when it cannot be sent, or too much waits already. Behind a CONNACK that accepts the session goes
- * on. */
+/** Sends an answer (MQW_CONNACK, PUBACK, PUBREC, PUBREL that is no promise's, PUBCOMP, SUBACK, UNSUBACK,
+ * AUTH, PINGRESP with its body) now; ends the peer when it cannot be sent, or too much waits already. Behind
+ * a CONNACK that accepts the session goes on. */
 int mqw__peer_send(mqw_peer *peer, int type, const void *body);
 
 /** The connection to which something of a session may be sent now; NULL: there is none. */

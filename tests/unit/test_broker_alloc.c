@@ -118,6 +118,7 @@ static void scene(void)
     tries("m", "SUBSCRIBE packet_id=1 filter=\"t\":2 filter=\"u/+\":0");
     tries("m", "PUBLISH topic=\"t\" payload=\"1\" qos=2 packet_id=1 retain");
     tries("m", "PUBREL packet_id=1");
+    tries("m", "PUBLISH topic=\"t\" payload=\"3\" qos=1 packet_id=2");
     tries("a", "PUBLISH topic=\"t\" payload=\"2\" qos=1 packet_id=1 user=\"k\":\"v\"");
     tries("a", "UNSUBSCRIBE packet_id=3 filter=\"#\"");
     comes("e", "CONNECT version=5 client_id=\"\" auth_method=\"x\" auth_data=\"d\"");
