@@ -37,4 +37,35 @@ printf 'CONNECT version=5 client_id="x\\\\\\" user=root text=\\"" clean_start\n.
 run 0 "$MQW" open --full --script "$scratch/lines" "mqtt://127.0.0.1:$rules"
 logged rules 'connected client="x\\\\\\" user=root text=\\"" from='
 ends 0 "$rules_pid" TERM
+
+# --- HTTP: more connections than there may be, that say nothing ------------------------------------------------
+
+serve health --metrics 127.0.0.1:0 mqtt://127.0.0.1:0
+metrics=$(address health http | sed -E 's|.*:([0-9]+)/.*|\1|') health_pid=$child
+cat >"$scratch/crowd.mjs" <<'JS'
+// Holds 60 connections, then closes them: whoever asks is answered behind them.
+import net from "net";
+const port = Number(process.argv[2]), crowd = [];
+const open = () => new Promise(done => {
+    const one = net.connect(port, "127.0.0.1", () => { one.write("GET /metrics HTTP/1.1\r\nX: "); done(one); });
+    one.on("error", () => {});
+});
+for (let i = 0; i < 60; i++)
+    crowd.push(await open());
+const asks = await open();
+for (const one of crowd)
+    one.destroy();
+asks.end("y\r\nHost: h\r\nConnection: close\r\n\r\n");
+asks.on("data", answer => { console.log(String(answer).split("\r\n")[0]); process.exit(0); });
+setTimeout(() => process.exit(1), 10000);
+JS
+run 0 node "$scratch/crowd.mjs" "$metrics"
+says '200 OK'
+# an upload is refused before it is read
+printf 'POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello' >"$scratch/post"
+run 0 node -e 'const s = require("net").connect(process.argv[1], "127.0.0.1"); s.pipe(process.stdout);
+    s.write(require("fs").readFileSync(process.argv[2])); s.on("close", () => process.exit(0));
+    setTimeout(() => process.exit(1), 15000)' "$metrics" "$scratch/post"
+says '405 Method Not Allowed'
+ends 0 "$health_pid" TERM
 finish

@@ -153,13 +153,12 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     const tool_metrics *metrics = ctx;
     static char again;
     (void)version, (void)upload;
-    if (*seen == NULL) {
-        *seen = &again; // the head alone was read
-        return MHD_YES;
+    if (*seen == NULL) { // the head alone was read
+        *seen = &again;
+        bool reads = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+        return reads ? MHD_YES : say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD");
     }
     *upload_len = 0;
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD");
     if (strcmp(path, "/metrics") == 0)
         return answer_metrics(metrics, connection);
     if (strcmp(path, "/healthz") == 0) {
@@ -174,10 +173,23 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 
 static void on_timer(uv_timer_t *timer);
 
+static unsigned connections_of(const tool_metrics *metrics)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(metrics->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info ? info->num_connections : 0;
+}
+
+// When there are too many it takes its socket out of what is waited for, and puts it back only when it runs
+// again.
 static void run(tool_metrics *metrics)
 {
     MHD_UNSIGNED_LONG_LONG wait = 0;
-    (void)MHD_run(metrics->daemon);
+    unsigned before = 0;
+    do {
+        before = connections_of(metrics);
+        (void)MHD_run(metrics->daemon);
+    } while (connections_of(metrics) < before);
     if (MHD_get_timeout(metrics->daemon, &wait) == MHD_YES)
         uv_timer_start(&metrics->timer, on_timer, wait, 0);
     else
