@@ -290,17 +290,19 @@ static bool leaves_at_once(const mqw__session *session, const mqw_conn *conn)
 
 int mqw__outgoing_takes(const mqw__session *session, uint8_t qos, size_t size)
 {
-    const mqw_conn *conn = mqw__conn_of(session);
-    bool connected = conn && session->peer->stand == MQW__WELCOME;
+    const mqw_peer *peer = session->peer;
+    bool connected = peer && (peer->stand == MQW__ADMITTED || peer->stand == MQW__WELCOME);
     bool room = mqw__waiting_has_room(session, size);
     if (session->doomed || (!connected && (qos == 0 || session->expiry == 0)))
         return 0;
     if (!connected)
         return room ? 1 : 0;
-    bool free = !mqw__waiting_any(session) && mqw__output_takes(session, conn);
+    if (peer->stand == MQW__ADMITTED) // nothing leaves before its CONNACK
+        return room ? 2 : 0;
+    bool free = !mqw__waiting_any(session) && mqw__output_takes(session, peer->conn);
     if (qos == 0)
         return free ? 3 : room ? 2 : 0;
-    return !room ? 0 : free && leaves_at_once(session, conn) ? 3 : 2;
+    return !room ? 0 : free && leaves_at_once(session, peer->conn) ? 3 : 2;
 }
 
 // --- answers ---

@@ -104,6 +104,28 @@ static void qos_2_waits_at_each_step(void **state)
     ends();
 }
 
+// A member of a group whose CONNACK waits for the store is there, whatever its session is to be afterwards
+// (section 4.8.2).
+static void a_group_waits_for_connack(void **state)
+{
+    (void)state;
+    begins(NULL);
+    subscriber("s", "$share/g/a", 1);
+    publisher();
+    tells("s", "DISCONNECT");
+    connects("t", "CONNECT version=5 client_id=\"s\""); // its session ends with this connection
+    heard[0] = '\0';
+    tells("p", "PUBLISH topic=\"a\" payload=\"1\" qos=1 packet_id=1");
+    tells("p", "PUBLISH topic=\"a\" payload=\"0\"");
+    hears("");
+    commits();
+    hears("p: PUBACK packet_id=1\n"
+          "t: CONNACK session_present reason=0x00" OPEN5 "\n"
+          "t: PUBLISH topic=\"a\" payload=\"1\" qos=1 packet_id=1\n"
+          "t: PUBLISH topic=\"a\" payload=\"0\"");
+    ends();
+}
+
 // Those behind a message that waits wait with it, whatever is written meanwhile.
 static void many_of_qos_2_leave_in_order(void **state)
 {
@@ -577,6 +599,7 @@ int main(void)
         cmocka_unit_test(a_session_that_is_kept_is_on_disk_before_connack),
         cmocka_unit_test(puback_follows_the_commit),
         cmocka_unit_test(qos_2_waits_at_each_step),
+        cmocka_unit_test(a_group_waits_for_connack),
         cmocka_unit_test(many_of_qos_2_leave_in_order),
         cmocka_unit_test(too_many_answers_hold_their_publisher),
         cmocka_unit_test(too_many_bytes_hold_their_publisher),
