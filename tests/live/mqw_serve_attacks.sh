@@ -43,9 +43,9 @@ ends 0 "$rules_pid" TERM
 serve health --metrics 127.0.0.1:0 mqtt://127.0.0.1:0
 metrics=$(address health http | sed -E 's|.*:([0-9]+)/.*|\1|') health_pid=$child
 cat >"$scratch/crowd.mjs" <<'JS'
-// Holds 60 connections, then closes them: whoever asks is answered behind them.
+// Holds 60 connections, then closes them all at once for the broker: whoever asks is answered behind them.
 import net from "net";
-const port = Number(process.argv[2]), crowd = [];
+const port = Number(process.argv[2]), broker = Number(process.argv[3]), crowd = [];
 const open = () => new Promise(done => {
     const one = net.connect(port, "127.0.0.1", () => { one.write("GET /metrics HTTP/1.1\r\nX: "); done(one); });
     one.on("error", () => {});
@@ -53,13 +53,14 @@ const open = () => new Promise(done => {
 for (let i = 0; i < 60; i++)
     crowd.push(await open());
 const asks = await open();
-for (const one of crowd)
-    one.destroy();
+process.kill(broker, "SIGSTOP");
+await Promise.all(crowd.map(one => new Promise(done => one.on("close", done).destroy())));
+process.kill(broker, "SIGCONT");
 asks.end("y\r\nHost: h\r\nConnection: close\r\n\r\n");
 asks.on("data", answer => { console.log(String(answer).split("\r\n")[0]); process.exit(0); });
 setTimeout(() => process.exit(1), 10000);
 JS
-run 0 node "$scratch/crowd.mjs" "$metrics"
+run 0 node "$scratch/crowd.mjs" "$metrics" "$health_pid"
 says '200 OK'
 # an upload is refused before it is read
 printf 'POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello' >"$scratch/post"
