@@ -6,15 +6,10 @@
 
 // --- what every CONNECT is asked ---
 
-static bool is_of_the_broker(mqw_text topic)
-{
-    return topic.len >= 4 && memcmp(topic.data, "$SYS", 4) == 0 && (topic.len == 4 || topic.data[4] == '/');
-}
-
 bool mqw__topic_is_taken(const mqw_peer *peer, mqw_text topic)
 {
     bool mounted = peer->session ? peer->session->mount_len > 0 : peer->affairs && peer->affairs->mount;
-    return mounted ? topic.len > 0 && topic.data[0] == '$' : is_of_the_broker(topic);
+    return mounted ? topic.len > 0 && topic.data[0] == '$' : mqw__topic_is_status(topic);
 }
 
 // MQTT-3.2.2-12, -13: what a later PUBLISH may not be, a will may not, either.

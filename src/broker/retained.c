@@ -163,14 +163,25 @@ void mqw__retained_free(mqw__retained *retained)
     mqw__free(&allocator, retained, sizeof *retained);
 }
 
+static bool begins_with(mqw_text topic, const char *start, size_t len)
+{
+    return topic.len >= len && memcmp(topic.data, start, len) == 0;
+}
+
+// Bridges tell there how they are, with a will: mosquitto's do so if nobody forbids it.
+bool mqw__topic_is_status(mqw_text topic)
+{
+    static const char status[] = "$SYS/", bridges[] = "$SYS/broker/connection/";
+    if (!begins_with(topic, status, sizeof status - 1))
+        return topic.len == sizeof status - 2 && memcmp(topic.data, status, topic.len) == 0;
+    return !begins_with(topic, bridges, sizeof bridges - 1);
+}
+
 // Keeps the counts when a message comes or goes.
 static void count(mqw__retained *retained, const mqw__letter *letter, int change)
 {
-    static const char status[] = "$SYS/";
-    size_t len = sizeof status - 1;
-    bool ours = letter->topic_len > len && memcmp(letter->topic, status, len) == 0;
     retained->count += (uint64_t)change;
-    retained->ours += ours ? (uint64_t)change : 0;
+    retained->ours += mqw__topic_is_status(mqw__letter_topic(letter)) ? (uint64_t)change : 0;
 }
 
 int mqw__retained_set(mqw__retained *retained, mqw__letter *letter, mqw__letter **old)

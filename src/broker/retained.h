@@ -22,8 +22,11 @@ mqw__letter *mqw__retained_take(mqw__retained *retained, mqw_text topic);
 /** The message of a topic, not counted; NULL: none. */
 mqw__letter *mqw__retained_find(const mqw__retained *retained, mqw_text topic);
 uint64_t mqw__retained_count(const mqw__retained *retained);
-/** The same, without those below `$SYS/`. */
+/** The same, without those that are the broker's own. */
 uint64_t mqw__retained_of_clients(const mqw__retained *retained);
+/** Whether a topic is the broker's own: `$SYS` and below, but not `$SYS/broker/connection/`, where bridges
+ * tell how they are. */
+bool mqw__topic_is_status(mqw_text topic);
 
 /** Begins a walk. `filter` is copied; without `$share`, and with the mount point that is its first
  * `mount_len` bytes: a wildcard behind that takes no level that begins with `$`. An empty filter takes every

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The ordinary use of mosquitto_pub, mosquitto_sub and mosquitto_rr in each version, over TCP, TLS and a Unix socket, with
 # `mqw serve` and, side by side, with mosquitto: both brokers have to give the same lines.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2046,SC2086,SC2154,SC2317 # names are made; options are words
 . "${SOURCE_DIR:=.}/tests/live/lib/peer.sh"
 . "$SOURCE_DIR/tests/live/lib/serve.sh"
 . "$SOURCE_DIR/tests/live/lib/web.sh"
@@ -46,7 +47,6 @@ hears() {
     name=$1
     shift
     mkfifo "$room/$name.pipe"
-    # shellcheck disable=SC2086 # several words
     stdbuf -oL mosquitto_sub $door -V "$v" -d -W 20 "$@" >"$room/$name.pipe" 2>&1 &
     echo $! >"$room/$name.pid"
     exec 3<"$room/$name.pipe"
@@ -73,18 +73,15 @@ heard() {
 # A PUBLISH of QoS 0 may be read after one of another client: what has to come first is sent by the same client, or with
 # an acknowledgement.
 say() { # OPTIONS...
-    # shellcheck disable=SC2086 # several words
     timeout 20 mosquitto_pub $door -V "$v" "$@" 2>&1 || echo "mosquitto_pub ends with $?"
 }
 sub() { # OPTIONS...: in the foreground
-    # shellcheck disable=SC2086 # several words
     timeout 20 mosquitto_sub $door -V "$v" -W 10 "$@" 2>&1 || echo "mosquitto_sub ends with $?"
 }
 format='> %t|%p|%q|%r'
 
 door_of() { # BROKER WAY
     eval "plain=\$$1_plain secure=\$$1_secure"
-    # shellcheck disable=SC2154 # set by eval
     case $2 in
     tcp) echo "-h 127.0.0.1 -p $plain" ;;
     tls) echo "-h localhost -p $secure --cafile $scratch/cert.pem" ;;
@@ -104,9 +101,7 @@ ask() {
         ) >"$room/said" 2>"$room/shell" &
         eval "asked_$who=\$!"
     done
-    # shellcheck disable=SC2154 # set by eval
     wait "$asked_ours"
-    # shellcheck disable=SC2154 # as above
     wait "$asked_theirs"
     check
     cp "$scratch/$1.$2.$3.ours/said" "$out"
@@ -168,7 +163,6 @@ retained() {
 session_lines=13
 session() {
     if [ "$v" = 5 ]; then keep='-c -x 60'; else keep='-c'; fi
-    # shellcheck disable=SC2086 # several words
     sub $keep -i "sleeper-$v" -q 1 -t 's/#' -E
     for number in 1 2 3 4 5; do
         say -q 1 -t "s/$number" -m "$number"
@@ -176,20 +170,16 @@ session() {
     done
     say -q 0 -r -t s/zero -m 'not kept for a session that is away'
     say -q 0 -r -t s/zero -n
-    # shellcheck disable=SC2086 # several words
     sub $keep -i "sleeper-$v" -q 1 -t 's/#' -C 10 -F "$format" | grep -v zero
     # without -c all is forgotten
     sub -i "sleeper-$v" -q 1 -t 'nothing' -E
     say -q 1 -t s/1 -m lost
-    # shellcheck disable=SC2086 # several words
     hears new $keep -i "sleeper-$v" -q 1 -t 's/#' -C 2 -F "$format"
     say -q 1 -t s/2 -m found
     say -q 1 -t s/3 -m found
     heard new
     say -q 1 -t s/4 -m meanwhile
-    # shellcheck disable=SC2086 # several words
     sub $keep -i "sleeper-$v" -q 1 -t 's/4' -C 1 -F "$format"
-    # shellcheck disable=SC2086 # several words
     sub -i "sleeper-$v" -q 1 -t 'nothing' -E
 }
 
@@ -200,7 +190,6 @@ will() {
     hears heir -q 2 -t 'w/#' -C 2 -F "$format"
     say -t other -m x --will-topic w/polite --will-payload never --will-qos 1
     for retain in '' --will-retain; do
-        # shellcheck disable=SC2086 # a word or none
         hears "mortal$retain" -t nothing --will-topic "w/gone$retain" --will-payload "it's gone" --will-qos 2 $retain
         kill -9 "$(cat "$room/mortal$retain.pid")"
         wait "$(cat "$room/mortal$retain.pid")"
@@ -248,7 +237,6 @@ request_lines=1
 request() {
     if [ "$v" = 5 ]; then with='%R %D'; else with='rr/answer -'; fi
     hears service -q 1 -t rr/double -C 1 -F "> %p $with"
-    # shellcheck disable=SC2086 # several words
     timeout 20 mosquitto_rr $door -V "$v" -W 10 -q 1 -t rr/double -e rr/answer -m 21 -F '%t|%p|%q|%r' \
         $([ "$v" != 5 ] || echo -D publish correlation-data seven) >"$room/answer" 2>&1 &
     asker=$!
@@ -300,7 +288,6 @@ handling_lines=4
 handling() {
     say -q 1 -r -t h/a -m kept
     for option in '' --retain-as-published; do
-        # shellcheck disable=SC2086 # a word or none
         hears "as$option" -q 1 -t 'h/#' $option -C 2 -F "$format"
     done
     say -q 1 -r -t h/a -m live

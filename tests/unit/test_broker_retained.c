@@ -339,6 +339,8 @@ static void an_empty_filter_takes_every_topic(void **state)
     take("$SYS/broker/uptime");
     assert_int_equal(mqw__retained_of_clients(retained), 2);
     assert_int_equal(mqw__retained_count(retained), 2);
+    assert_int_equal(set("$SYS/broker/connection/house.bridge/state"), 0); // a bridge's, not the broker's
+    assert_int_equal(mqw__retained_of_clients(retained), 3);
 }
 
 // A wildcard over many levels that do not match ends its turn early, and goes on behind.
