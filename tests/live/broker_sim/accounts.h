@@ -67,6 +67,8 @@ static inline void wills_of_before(model *m, unsigned who, bool goes_on)
 static inline void session_ends(model *m, unsigned who)
 {
     account *a = &m->accounts[who];
+    if (a->exists)
+        model_bequeaths(m, who);
     wills_of_before(m, who, false);
     memset(a->of, 0, sizeof a->of);
     a->exists = a->maybe = a->sure = a->doomed = false;
@@ -77,8 +79,11 @@ static inline void model_time(model *m)
 {
     for (unsigned who = 0; who < GUESTS; who++) {
         account *a = &m->accounts[who];
+        bool may_be_over = a->cleared || (!a->connected && m->on->now >= a->ends_from);
         if (a->exists && !a->connected && m->on->now > a->ends_to)
             session_ends(m, who);
+        else if (a->exists && may_be_over)
+            model_bequeaths(m, who);
     }
 }
 
@@ -106,6 +111,18 @@ static inline void model_ended(model *m, unsigned who)
         m->accounts[who].doomed = true;
     else
         session_ends(m, who);
+}
+
+/** Its queue has no room, and it is closed for that (MQW_QUEUE_CLOSE): its session ends; unless the message
+ * was one for a group, which nobody takes. */
+static inline void model_overflows(model *m, unsigned number, unsigned who)
+{
+    account *a = &m->accounts[who];
+    for (unsigned f = FIRST_SHARED; f <= LAST_SHARED; f++)
+        if (a->of[f].there && model_matches(f, m->messages[number].topic))
+            a->cleared = true;
+    if (!a->cleared)
+        model_ended(m, who);
 }
 
 typedef struct arrival {
@@ -217,7 +234,14 @@ static inline void model_granted(model *m, unsigned who, unsigned life, unsigned
 static inline void model_unsubscribed(model *m, unsigned who, unsigned filter)
 {
     note(m->on, "unsubscribed: guest %u from %s", who, filters[filter]);
-    memset(&m->accounts[who].of[filter], 0, sizeof(subscription));
+    m->accounts[who].of[filter] = (subscription){.leaving = true};
+}
+
+/** The client has heard UNSUBACK. */
+static inline void model_released(model *m, unsigned who, unsigned life, unsigned filter)
+{
+    if (m->accounts[who].life == life)
+        m->accounts[who].of[filter].leaving = false;
 }
 
 // ---- a crash of the broker ----
@@ -245,7 +269,7 @@ static inline void account_in_doubt(account *a)
 {
     a->maybe |= !a->sure;
     for (unsigned f = 0; f < FILTERS; f++)
-        a->maybe |= a->of[f].there && !a->of[f].sure;
+        a->maybe |= (a->of[f].there && !a->of[f].sure) || a->of[f].leaving;
 }
 
 /** All connections are gone, without a word; `down`: milliseconds until it runs again. */

@@ -25,6 +25,7 @@ typedef struct cable {
     uint64_t left; /**< When nothing was on its way down for the last time. */
     // what is known of it
     unsigned who, number, life;
+    unsigned crashes;     /**< Of the broker, when it was plugged. */
     bool let_in, present; /**< As the broker says. */
     bool welcomed;        /**< The guest has heard CONNACK. */
     bool farewell;        /**< The guest has sent DISCONNECT. */

@@ -68,7 +68,7 @@ typedef struct guest {
     uint32_t slowness;
     unsigned plans;   /**< What it may still do. */
     unsigned life;    /**< Of its session, as it knows. */
-    unsigned crashes; /**< Of the broker, by the time of its CONNACK. */
+    unsigned crashes; /**< Of the broker, when it connected last. */
     // its side of the session
     parcel parcels[PARCELS];
     unsigned parcel_count;
@@ -360,9 +360,11 @@ static inline void guest_welcomed(guest *g, cable *c, const mqw_connack *connack
         wrong(g->on, "guest %u hears CONNACK and was not let in", g->who);
     else if (g->version > MQW_3_1 && connack->session_present != c->present)
         wrong(g->on, "CONNACK tells guest %u other than what is (MQTT-3.2.2-2)", g->who);
-    if (g->crashes != g->book->crashes) // of QoS 1 that was not on disk nobody knows the identifier any more
+    // Of QoS 1 that was not on disk a broker that has crashed does not know the identifier any more; what it
+    // had sent before may still have come after the crash.
+    if (g->crashes != c->crashes)
         memset(g->flying, 0, sizeof g->flying);
-    g->crashes = g->book->crashes;
+    g->crashes = c->crashes;
     // A session has come and gone of which it did not hear: what it sends again is new to the broker.
     for (unsigned i = 0; i < g->parcel_count && g->life != c->life; i++)
         g->book->messages[g->parcels[i].number].anew = true;
@@ -382,6 +384,8 @@ static inline void guest_granted(guest *g, const cable *c, const mqw_suback *sub
         return;
     }
     memmove(g->asked, g->asked + 1, --g->asked_count * sizeof *g->asked);
+    for (unsigned i = 0; i < a.count && a.off; i++)
+        model_released(g->book, g->who, c->life, a.filters[i]);
     if (a.off && g->version < MQW_5_0)
         return;
     if (suback->reasons.len != a.count) {

@@ -324,7 +324,7 @@ static inline void on_dropped(mqw_broker *broker, mqw_text client_id, const mqw_
         wrong(&s->on, "message %d for guest %d is dropped without cause: %d", number, who, (int)why);
     model_dropped(&s->book, (unsigned)number, (unsigned)who);
     if (why == MQW_DROP_QUEUE_FULL && s->plan.limits.when_full == MQW_QUEUE_CLOSE)
-        s->book.accounts[who].cleared = true; // it ends for that, or it was one of a group
+        model_overflows(&s->book, (unsigned)number, (unsigned)who);
 }
 
 static inline void on_log(mqw_broker *broker, int level, const char *words, void *ctx)
@@ -408,9 +408,6 @@ static inline void stage_crashes(stage *s)
     s->next_start = s->on.now + chance(&s->on, 3000);
     model_crashed(&s->book, s->next_start - s->on.now);
     depot_crash(&s->depot);
-    for (unsigned i = 0; i < GUESTS;
-         i++) // QoS 1 that was not on disk yet: nobody knows its identifier any more
-        memset(s->guests[i].flying, 0, sizeof s->guests[i].flying);
     for (cable *c = s->cables; c; c = c->next) {
         c->down.ended = true;
         way_drop(&c->up);

@@ -73,7 +73,9 @@ static inline int merit(const copy *c, const receipt *r, uint32_t ids)
                            : 8) +
                4 * (c->kind == LIVE) + 2 * (c->qos == r->publish->qos) + 2 * (c->ids == ids) +
                (r->publish->dup == older);
-    return c->again && c->here <= c->again ? 6 : c->qos == 1 && c->last != r->connection ? 4 : 2;
+    return c->again && c->here <= c->again           ? (c->ids == ids ? 12 : 6)
+           : c->qos == 1 && c->last != r->connection ? 4
+                                                     : 2;
 }
 
 static inline void party_is_vague(model *m, const copy *c)
@@ -100,21 +102,6 @@ static inline copy *find_copy(model *m, unsigned number, const receipt *r, unsig
     each_copy(m, number, c) if ((*choices > 1 || m->messages[number].taken > 1) && could_be(m, c, r, ids))
         party_is_vague(m, c);
     return best;
-}
-
-/* A shared message of QoS 1 whose member is gone may go to one that was not yet there when it came. */
-static inline bool is_passed_on(const model *m, unsigned number, const receipt *r)
-{
-    bool gone = false;
-    const account *a = &m->accounts[r->who];
-    each_copy(m, number, c) gone |=
-        c->kind == SHARED && c->life != m->accounts[c->who].life && (r->publish->qos < 2 || !c->arrived);
-    each_copy(m, number, c) gone |=
-        c->kind == SHARED && !m->accounts[c->who].exists && (r->publish->qos < 2 || !c->arrived);
-    for (unsigned f = FIRST_SHARED; f <= LAST_SHARED && gone; f++)
-        if (a->of[f].there && model_matches(f, m->messages[number].topic))
-            return true;
-    return false;
 }
 
 static inline void list_copies(const model *m, unsigned number, unsigned who, const copy *it, char *text,
@@ -148,9 +135,10 @@ static inline void tell_expected(model *m, unsigned number, const receipt *r)
 
 static inline void judge_repeat(model *m, unsigned number, copy *c, const receipt *r)
 {
-    if (is_passed_on(m, number, r))
-        return;
+    const account *a = &m->accounts[r->who];
     const mqw_publish *p = r->publish;
+    if (a->maybe && a->life == r->life) // nobody knows what it has subscribed to, and so how often it comes
+        return;
     if (c->last == r->connection && c->here > c->again)
         wrong(m->on, "guest %u gets message %u of QoS %u twice on one connection (MQTT-4.4.0-1)", r->who,
               number, p->qos);
@@ -168,7 +156,7 @@ static inline void judge_first(model *m, unsigned number, const copy *c, const r
     int *last = &m->last[r->who][msg->from][msg->topic][c->qos][msg->qos > 0];
     if (r->publish->dup && c->since == r->connection && !m->crashes && alone && msg->taken == 1)
         wrong(m->on, "message %u has DUP when it comes first (MQTT-3.3.1-3)", number);
-    if (c->kind != LIVE || !alone || msg->will || msg->taken > 1)
+    if (c->kind != LIVE || !alone || msg->will || msg->taken > 1 || msg->late)
         return;
     if ((int)number < *last)
         wrong(m->on, "guest %u gets message %u behind %d (MQTT-4.6.0-6)", r->who, number, *last);
@@ -244,8 +232,7 @@ static inline void model_arrived(model *m, const receipt *r, const mqw_props *wa
     copy *c = find_copy(m, (unsigned)number, r, &choices);
     m->arrived++;
     judge_content(m, (unsigned)number, r, was);
-    if (!c && (is_passed_on(m, (unsigned)number, r) ||
-               (m->doubtful && !m->messages[number].taken && m->messages[number].sent) ||
+    if (!c && ((m->doubtful && !m->messages[number].taken && m->messages[number].sent) ||
                (!m->messages[number].taken && m->messages[number].retain && r->publish->retain) ||
                (m->closes && !m->messages[number].taken && m->messages[number].sent) ||
                (m->crashes && m->messages[number].retain && r->publish->retain)))

@@ -16,8 +16,8 @@ enum {
     GUESTS = 6,
     PROGRAM = GUESTS, /**< The program of the broker, as a publisher. */
     NUMBERS = 160,
-    COPIES = 6000,
-    PARTIES = 600,
+    COPIES = 12000,
+    PARTIES = 1200,
     NOBODY = 255,
     LATE = 1000 /**< Milliseconds that a timer of whole seconds may be late. */
 };
@@ -45,6 +45,7 @@ typedef struct message {
     bool acked;         /**< Its publisher has heard so. */
     bool refused;       /**< … or otherwise. */
     bool anew;          /**< Sent again to another session than before. */
+    bool late;          /**< Refused at first, unheard, and taken when it was sent again, behind others. */
     bool denied;        /**< A hook has said no: it is not taken, whatever its publisher hears. */
     unsigned witnessed; /**< By the subscription of the program. */
     uint8_t early;      /**< Guests for whom it was dropped while it was being taken, as bits. */
@@ -52,6 +53,7 @@ typedef struct message {
 
 typedef struct subscription {
     bool there, sure;
+    bool leaving; /**< Its UNSUBSCRIBE was taken, and not answered yet. */
     bool no_local, as_published, identified;
     uint8_t qos;
     unsigned fed; /**< The connection that was fed retained messages for it; 0: none. */
@@ -108,6 +110,8 @@ typedef struct copy {
 typedef struct party {
     uint8_t taker; /**< NOBODY: not seen yet. */
     bool must;
+    uint8_t filter;
+    int heir;   /**< Those to whom it was handed on; -1: nobody. */
     bool vague; /**< What has come may have been this, or something else that looks the same. */
 } party;
 
@@ -129,6 +133,7 @@ typedef struct model {
     int party_count;
     int last[GUESTS][GUESTS + 1][TOPICS][3][2]; /**< Highest number by receiver, publisher, topic, QoS. */
     unsigned crashes, arrived, dropped;
+    bool bounded;  /**< Queues are: that of the program, too, of which nobody is told when it is full. */
     bool closes;   /**< Who has a full queue is closed, and what it has just published is not told of. */
     bool doubtful; /**< Memory or disk may fail: what is not acknowledged need not be. */
 } model;
@@ -140,7 +145,7 @@ static inline void model_start(model *m, world *on)
     memset(m->last, -1, sizeof m->last);
     memset(m->first, -1, sizeof m->first);
     m->crashes = m->arrived = m->dropped = 0;
-    m->doubtful = m->closes = false;
+    m->doubtful = m->closes = m->bounded = false;
     m->on = on;
     for (int i = 0; i < TOPICS; i++)
         m->retained[i].number = -1;
@@ -278,7 +283,7 @@ static inline void give_shared(model *m, unsigned number, unsigned filter)
         if (which < 0) {
             assert_true(m->party_count < PARTIES);
             which = m->party_count++;
-            m->parties[which] = (party){NOBODY, true, false};
+            m->parties[which] = (party){.taker = NOBODY, .must = true, .filter = (uint8_t)filter, .heir = -1};
         }
         copy *c = copy_new(m, number, SHARED, who);
         c->party = which;
@@ -287,6 +292,58 @@ static inline void give_shared(model *m, unsigned number, unsigned filter)
         c->ids = s->identified ? 1u << filter : 0;
         m->parties[which].must &= c->qos > 0 && s->sure && !a->maybe && !msg->taken;
     }
+}
+
+/* A copy of what was handed on, unless there is one. */
+static inline void inherit(model *m, unsigned number, int heir, unsigned who)
+{
+    const message *msg = &m->messages[number];
+    unsigned filter = m->parties[heir].filter;
+    const account *a = &m->accounts[who];
+    const subscription *s = &a->of[filter];
+    copy like = {.qos = lower(msg->qos, s->qos),
+                 .retain = s->as_published && msg->retain,
+                 .ids = s->identified ? 1u << filter : 0};
+    if (!a->exists || !s->there)
+        return;
+    each_copy(m, number, c) if (c->party == heir && c->who == who && c->life == a->life &&
+                                c->qos == like.qos && c->retain == like.retain && c->ids == like.ids) return;
+    copy *c = copy_new(m, number, SHARED, who);
+    c->party = heir;
+    c->qos = like.qos;
+    c->retain = like.retain;
+    c->ids = like.ids;
+}
+
+static inline int heir_of(model *m, int which)
+{
+    party *p = &m->parties[which];
+    p->must = false;
+    if (p->heir < 0) {
+        assert_true(m->party_count < PARTIES);
+        p->heir = m->party_count++;
+        m->parties[p->heir] = (party){.taker = NOBODY, .filter = p->filter, .vague = true, .heir = p->heir};
+    }
+    return p->heir;
+}
+
+/* Whether a session that ends leaves it to the others: what it has not acknowledged of QoS 1, and of QoS 2
+ * what it has never got (MQTT-4.8.2-5). */
+static inline bool is_left(const model *m, const copy *c, unsigned who)
+{
+    const party *p = c->party < 0 ? NULL : &m->parties[c->party];
+    return p && c->who == who && c->life == m->accounts[who].life && c->qos && !c->delivered &&
+           (c->qos == 1 || !c->arrived) && (p->vague || p->taker == NOBODY || p->taker == who);
+}
+
+/** The session of a guest ends, or may have ended: shared messages of it may go to whoever is in the group by
+ * now, as each has subscribed (section 4.8.2). */
+static inline void model_bequeaths(model *m, unsigned who)
+{
+    for (unsigned n = 0; n < NUMBERS; n++)
+        each_copy(m, n, c) if (is_left(m, c, who)) for (unsigned other = 0; other < GUESTS;
+                                                        other++) if (other != who)
+            inherit(m, n, heir_of(m, c->party), other);
 }
 
 static inline void give_kept(model *m, unsigned number, unsigned who, unsigned filter, bool must)
@@ -340,11 +397,21 @@ static inline void will_taken(model *m, unsigned number)
     world *on = m->on;
     if (w->number < 0 || !w->waits || w->over)
         wrong(on, "will %u is published without cause (MQTT-3.1.2-10)", number);
-    else if (on->now < w->from && !m->accounts[w->who].clean && !m->doubtful)
+    else if (on->now < w->from && !m->accounts[w->who].clean && !m->accounts[w->who].cleared && !m->doubtful)
         wrong(on, "will %u is published %llu ms too early", number, (unsigned long long)(w->from - on->now));
     else if (m->messages[number].taken && !m->crashes)
         wrong(on, "will %u is published twice", number);
     w->waits = false;
+}
+
+/* What its publisher sends again is a message that comes then. */
+static inline bool is_late(const model *m, unsigned number)
+{
+    const message *msg = &m->messages[number];
+    bool behind = false;
+    for (unsigned n = number + 1; n < NUMBERS && msg->sent > 1 && !msg->taken; n++)
+        behind |= m->messages[n].taken && m->messages[n].from == msg->from;
+    return behind;
 }
 
 /** The broker has taken a message. */
@@ -358,6 +425,7 @@ static inline void model_taken(model *m, unsigned number)
         will_taken(m, number);
     else if (msg->taken >= msg->sent || (msg->taken && msg->qos == 2 && !doubt && !msg->anew))
         wrong(m->on, "message %u of QoS %u is taken %u times", number, msg->qos, msg->taken + 1);
+    msg->late |= is_late(m, number);
     msg->expires = msg->expiry ? m->on->now + msg->expiry * UINT64_C(1000) : NEVER;
     for (unsigned who = 0; who < GUESTS; who++)
         if (m->accounts[who].exists)
@@ -390,7 +458,7 @@ static inline void model_answered(model *m, unsigned number, uint8_t reason)
         return;
     }
     bool excused =
-        msg->denied || msg->empty || msg->early || m->doubtful || m->closes; // early: nobody could take it
+        msg->denied || msg->empty || msg->early || m->doubtful || m->bounded; // early: nobody could take it
     if (!msg->taken && !excused)
         wrong(m->on, "message %u is acknowledged and was not taken", number);
     msg->acked = true;

@@ -70,6 +70,7 @@ static inline cable *new_cable(stage *s, const guest *g)
     c->latency = s->plan.latency;
     c->clean = one_in(&s->on, 2);
     c->left = s->on.now;
+    c->crashes = s->crashes;
     way_start(&c->up, &s->on);
     way_start(&c->down, &s->on);
     c->next = s->cables;
@@ -561,6 +562,7 @@ static inline void stage_runs(stage *s)
     s->depot.lies = s->mutant == LIES_ON_DISK;
     s->next_fault = s->on.now + 500;
     s->book.doubtful = s->plan.starves || s->plan.fails;
+    s->book.bounded = s->plan.limits.max_queued || s->plan.limits.max_queued_bytes;
     s->book.closes = s->plan.limits.when_full == MQW_QUEUE_CLOSE;
     for (unsigned i = 0; i < s->plan.guests; i++)
         s->guests[i].next = s->on.now + 1 + chance(&s->on, 100);
