@@ -137,8 +137,8 @@ static void drops_that_are_told(void **state)
 {
     mqw_broker_options options = {.limits = {.max_queued = 3}, .hooks = {.on_dropped = told_dropped}};
     (void)state;
-    for (uint8_t policy = MQW_QUEUE_DROP_OLDEST; policy <= MQW_QUEUE_REFUSE; policy++) {
-        options.limits.when_full = policy;
+    for (int policy = MQW_QUEUE_DROP_OLDEST; policy <= MQW_QUEUE_REFUSE; policy++) {
+        options.limits.when_full = (uint8_t)policy;
         options.limits.max_output = 64;
         drops = 0;
         start(&options);
@@ -187,8 +187,10 @@ enum { DEEP = 120, FILTERS = 200, MESSAGES = 2000 };
 // `+` and `a` in any order, and an end that no topic has.
 static void deep_filter(char *out, unsigned number)
 {
-    for (int i = 0; i < DEEP; i++)
-        memcpy(out + i * 2, (number >> i % 16 & 1) ^ (i / 16 & 1) ? "+/" : "a/", 2);
+    for (size_t i = 0; i < DEEP; i++) {
+        out[i * 2] = (number >> i % 16 & 1) ^ (i / 16 & 1) ? '+' : 'a';
+        out[i * 2 + 1] = '/';
+    }
     snprintf(out + (size_t)DEEP * 2, 16, "z%u", number);
 }
 
@@ -242,7 +244,7 @@ static void work_that_takes_long(void **state)
     mqw_bytes all = many_publish();
     give(wire_of("b"), all);
     assert_in_range(published(), 1, MESSAGES / 4);
-    free((void *)(uintptr_t)all.data);
+    free((void *)(uintptr_t)all.data); // NOLINT(performance-no-int-to-ptr): sheds const
     settle();
     assert_int_equal(published(), MESSAGES);
     finish();
