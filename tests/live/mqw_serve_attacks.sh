@@ -23,21 +23,11 @@ publishes() { # CLIENT TOPIC REASON
 }
 # shellcheck disable=SC2016 # a dollar of MQTT's
 {
-    
-}
-publishes() { # CLIENT TOPIC REASON
-    printf 'CONNECT version=5 client_id="%s" clean_start\n.wait CONNACK\nPUBLISH topic="%s" payload="x" qos=1 packet_id=1\n.wait PUBACK\n' \
-        "$1" "$2" >"$scratch/lines"
-    run 0 "$MQW" open --full --script "$scratch/lines" "mqtt://127.0.0.1:$rules"
-    says "PUBACK packet_id=1 reason=$3"
-}
-# shellcheck disable=SC2016 # a dollar of MQTT's
-{
-subscribes own 'own/#' 0x01
-subscribes own 'dev/own/#' 0x01
-subscribes '$SYS' '$SYS/#' 0x87 # the server's topics are nobody's by name
-subscribes '$SYS' '$SYS/broker/uptime' 0x87
-subscribes '$x' 'dev/$x/#' 0x01
+    subscribes own 'own/#' 0x01
+    subscribes own 'dev/own/#' 0x01
+    subscribes '$SYS' '$SYS/#' 0x87 # the server's topics are nobody's by name
+    subscribes '$SYS' '$SYS/broker/uptime' 0x87
+    subscribes '$x' 'dev/$x/#' 0x01
 }
 publishes '+' 'own/a' 0x87
 publishes '#' 'own/a' 0x87
