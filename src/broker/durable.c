@@ -14,21 +14,29 @@ enum {
 
 // --- whether it is well ---
 
-// What is said about the store changes: once each way.
+// It is told on the next turn: whoever asks may stand in the midst of subscriptions.
 static void look_after(mqw__durable *durable)
 {
-    mqw_broker *broker = durable->broker;
-    const char *why = mqw_store_error(durable->store);
-    bool ill = why[0] || durable->lost;
+    bool ill = mqw_store_error(durable->store)[0] || durable->lost;
     if (ill == durable->ill)
         return;
     durable->ill = ill;
-    broker->counts.store_failures += ill;
-    if (ill)
-        mqw__broker_log(broker, MQW_LOG_ERROR, "the store fails: %s; new messages are refused",
+    durable->broker->counts.store_failures += ill;
+    mqw__broker_soon(durable->broker);
+}
+
+// What is said about the store changes: once each way.
+static void tell(mqw__durable *durable)
+{
+    const char *why = mqw_store_error(durable->store);
+    if (durable->told == durable->ill)
+        return;
+    durable->told = durable->ill;
+    if (durable->ill)
+        mqw__broker_log(durable->broker, MQW_LOG_ERROR, "the store fails: %s; new messages are refused",
                         why[0] ? why : "it is closed");
     else
-        mqw__broker_log(broker, MQW_LOG_NOTICE, "the store works again");
+        mqw__broker_log(durable->broker, MQW_LOG_NOTICE, "the store works again");
 }
 
 bool mqw__record_well(const mqw_broker *broker)
@@ -140,6 +148,8 @@ static void look_in(mqw__durable *durable, uint64_t ms)
 void mqw__gate_turn(mqw_broker *broker)
 {
     mqw__durable *durable = broker->durable;
+    if (durable)
+        tell(durable);
     if (!durable || !durable->dirty || durable->lost)
         return;
     if (mqw__broker_wall(broker) >= durable->clocked + CLOCK)

@@ -61,13 +61,16 @@ static bool grow(mqw_broker *broker, mqw__answers *answers)
     return true;
 }
 
+static const size_t body_size[16] = {
+    [MQW_CONNACK] = sizeof(mqw_connack), [MQW_PUBACK] = sizeof(mqw_ack),
+    [MQW_PUBREC] = sizeof(mqw_ack),      [MQW_PUBCOMP] = sizeof(mqw_ack),
+    [MQW_SUBACK] = sizeof(mqw_suback),   [MQW_UNSUBACK] = sizeof(mqw_suback),
+};
+
 static mqw_packet *copy(mqw_broker *broker, int type, const void *body)
 {
     mqw_packet packet = {.type = (mqw_packet_type)type};
-    if (type == MQW_CONNACK)
-        packet.connack = *(const mqw_connack *)body;
-    else
-        packet.suback = *(const mqw_suback *)body;
+    memcpy(&packet.connect, body, body_size[type]);
     return mqw_packet_copy(&packet, &broker->allocator);
 }
 

@@ -92,13 +92,17 @@ static void tell(mqw_peer *peer, const mqw_publish *publish)
 }
 
 // `reason`: what has become of a message; `taken`: its identifier is. Negative reasons are the broker's own.
+// The identifier of what was refused is free whatever has become of the client, which will send it again.
 static void settle(mqw_peer *peer, uint8_t qos, uint16_t packet_id, int reason, bool taken)
 {
     bool refused = reason < 0 || reason >= 0x80;
     if (qos == 0 && !refused)
         return;
     peer->broker->counts.publish_refused += refused;
-    if (is_lost(peer, qos, reason) || (refused && taken && give_id(peer->session, packet_id) < 0))
+    bool stuck = refused && taken && give_id(peer->session, packet_id) < 0;
+    if (peer->stand != MQW__WELCOME)
+        return;
+    if (stuck || is_lost(peer, qos, reason))
         mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "its message could not be kept");
     else
         answer(peer, qos, packet_id, reason < 0 ? MQW_REASON_QUOTA_EXCEEDED : reason);
@@ -113,8 +117,7 @@ static void take(mqw_peer *peer, const mqw_publish *publish, uint8_t qos, uint16
         reason = deliver(peer, publish, conn);
     if (reason >= 0 && reason < 0x80)
         tell(peer, publish);
-    if (peer->stand == MQW__WELCOME)
-        settle(peer, qos, packet_id, reason, taken);
+    settle(peer, qos, packet_id, reason, taken);
 }
 
 // --- the program's decision ---

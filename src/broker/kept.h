@@ -37,7 +37,8 @@ struct mqw__durable {
     uint32_t commits;      /**< Asked for, and not told yet. */
     bool dirty;            /**< Something has changed since the last commit was asked for. */
     bool lost;             /**< The store has failed for good. */
-    bool ill;              /**< It was said that the store fails. */
+    bool ill;              /**< The store fails. */
+    bool told;             /**< It was said that it does. */
     mqw__deadline look;    /**< Looks after the store from time to time. */
     mqw__kept *waiting;    /**< Sessions of which something waits. */
     mqw__answers *answers; /**< Peers of which answers wait. */

@@ -210,8 +210,12 @@ static bool send_next(mqw__session *session, mqw_conn *conn)
 
 void mqw__outgoing_push(mqw__session *session, mqw_conn *conn)
 {
+    if (session->pushed)
+        return;
+    session->pushed = true;
     while (session->promises && send_next(session, conn)) {
     }
+    session->pushed = false;
 }
 
 void mqw__outgoing_go_on(mqw__session *session)

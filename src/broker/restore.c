@@ -357,13 +357,18 @@ static int sort_letters(reading *on, bool good)
     return result;
 }
 
-// Sessions that were connected are not any more.
+// Sessions that were connected are not any more: their time runs, and that of their wills.
 static int settle_sessions(const reading *on)
 {
     int result = 0;
-    for (size_t i = 0; i < on->sessions.count && result >= 0; i++)
-        if (on->sessions.rows[i].what && on->sessions.rows[i].sent == UINT64_MAX)
-            result = mqw__record_session(on->sessions.rows[i].what);
+    for (size_t i = 0; i < on->sessions.count && result >= 0; i++) {
+        mqw__session *session = on->sessions.rows[i].what;
+        if (!session || on->sessions.rows[i].sent != UINT64_MAX)
+            continue;
+        result = mqw__record_session(session);
+        if (result >= 0)
+            result = mqw__record_will(session);
+    }
     return result;
 }
 

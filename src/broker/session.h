@@ -41,9 +41,10 @@ struct mqw__session {
     uint32_t expiry;  /**< Seconds after the connection; 0: it ends with it; UINT32_MAX: never. */
     uint32_t mark_at; /**< Where its delivery stands, with `mark`. */
     uint8_t version;  /**< Of its last connection. */
-    bool entered;     /**< It is in the table. */
-    bool doomed;      /**< It ends with its connection, or on the next turn. */
-    bool durable;     /**< It is in the store: kept beyond its connection, and there is a store. */
+    bool entered : 1; /**< It is in the table. */
+    bool doomed : 1;  /**< It ends with its connection, or on the next turn. */
+    bool durable : 1; /**< It is in the store: kept beyond its connection, and there is a store. */
+    bool pushed : 1;  /**< Its promises are being sent: not again by what a hook does. */
     uint16_t mount_len;
     uint16_t id_len;
     char text[]; /**< Client identifier, then mount point. */
