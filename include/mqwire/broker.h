@@ -67,7 +67,8 @@ typedef struct mqw_broker_limits {
     uint32_t max_queued_bytes;    /**< Bytes of topic, properties and payload of those; default 16 MiB. */
     uint32_t max_output;          /**< Bytes encoded for it that wait to be written; default 1 MiB, and one
                                      packet more. */
-    uint32_t max_subscriptions;   /**< And filters in one SUBSCRIBE; default 1,000. */
+    uint32_t max_subscriptions;   /**< And filters in one SUBSCRIBE or UNSUBSCRIBE; default
+                                     1,000. */
     uint32_t max_publish_rate;    /**< PUBLISH a second, with bursts of a second; above it the client is not
                                      read. Default: no limit. */
     uint32_t max_byte_rate;       /**< Bytes a second, in the same way. Default: no limit. */

@@ -352,14 +352,21 @@ static void answer_unsubscribe(mqw_peer *peer, uint16_t packet_id, mqw_bytes rea
         mqw__peer_end(peer, MQW_REASON_QUOTA_EXCEEDED, "no memory");
 }
 
+// No more than it may have, or has: each is looked for among all of them.
+static size_t most_filters(const mqw__session *session)
+{
+    uint32_t most = mqw__session_limits(session)->max_subscriptions;
+    return most > session->subscription_count ? most : session->subscription_count;
+}
+
 void mqw__peer_unsubscribe(mqw_peer *peer, const mqw_subscribe *unsubscribe)
 {
     mqw_list left = unsubscribe->filters;
     mqw_text filter;
-    size_t count = 0;
-    while (mqw_next_topic(&left, &filter))
+    size_t count = 0, most = most_filters(peer->session);
+    while (count <= most && mqw_next_topic(&left, &filter))
         count++;
-    uint8_t *reasons = mqw__broker_new_block(peer->broker, count);
+    uint8_t *reasons = count <= most ? mqw__broker_new_block(peer->broker, count) : NULL;
     if (!reasons || unsubscribe->packet_id == 0) {
         mqw__peer_end(peer, reasons ? MQW_REASON_PROTOCOL_ERROR : MQW_REASON_QUOTA_EXCEEDED,
                       "its UNSUBSCRIBE cannot be answered");

@@ -9,6 +9,7 @@
 #include "inside.h"
 #include "transport/alloc.h"
 #include "transport/loop.h"
+#include "transport/rate.h"
 
 typedef struct mqw__premises {
     mqw__task task;
@@ -191,7 +192,10 @@ int mqw_broker_listen(mqw_broker *broker, const char *address, const mqw_open_op
     own.size = sizeof own;
     own.conn = NULL;
     own.config = mqw__broker_config(broker);
-    return mqw_server_listen(&world->server, world->loop->uv, address, &own, on_connection, world);
+    int result = mqw_server_listen(&world->server, world->loop->uv, address, &own, on_connection, world);
+    if (world->server)
+        mqw__server_set_rate(world->server, broker->options.max_connect_rate);
+    return result;
 }
 
 int mqw_broker_address(const mqw_broker *broker, int index, char *out, size_t cap)

@@ -15,7 +15,7 @@
 
 #include "server.h"
 
-enum { DOUBLINGS = 6, STREAK = 4, REST = 100, PORT_TRIES = 16 };
+enum { DOUBLINGS = 6, STREAK = 4, REST = 100, PORT_TRIES = 16, ONE = 1000 /* thousandths */ };
 
 // --- accepting ---
 
@@ -40,11 +40,45 @@ static void on_again(mqw__deadline *deadline)
 }
 
 // Trying again at once would only spin: the peer that waits keeps the socket readable.
-static void rest(mqw__listener *listener)
+static void rest(mqw__listener *listener, uint64_t ms)
 {
     mqw__loop *loop = listener->server->loop;
     listener->resting = true;
-    mqw__loop_deadline(loop, &listener->again, uv_now(loop->uv) + REST);
+    mqw__loop_deadline(loop, &listener->again, uv_now(loop->uv) + ms);
+}
+
+// --- how many a second ---
+
+void mqw__server_set_rate(mqw_server *server, uint32_t rate)
+{
+    if (server->rate == rate)
+        return;
+    server->rate = rate;
+    server->allowance = (uint64_t)rate * ONE;
+    server->reckoned = uv_now(server->loop->uv);
+}
+
+// Milliseconds until one more may be accepted.
+static uint64_t wait_of(mqw_server *server)
+{
+    uint64_t now = uv_now(server->loop->uv), most = (uint64_t)server->rate * ONE;
+    uint64_t passed = now - server->reckoned;
+    if (server->rate == 0)
+        return 0;
+    server->reckoned = now;
+    server->allowance = passed >= ONE ? most : server->allowance + passed * server->rate;
+    server->allowance = server->allowance < most ? server->allowance : most;
+    return server->allowance >= ONE ? 0 : (ONE - server->allowance + server->rate - 1) / server->rate;
+}
+
+static bool may_accept(mqw__listener *listener)
+{
+    if (listener->server->closing || mqw__listener_full(listener))
+        return false;
+    uint64_t wait = wait_of(listener->server);
+    if (wait)
+        rest(listener, wait);
+    return wait == 0;
 }
 
 // Errors of one connection that has gone before it was accepted, and what the network below reports through
@@ -80,14 +114,16 @@ static void on_peers(mqw__watch *watch, int what)
     mqw__door *door = (mqw__door *)(void *)((char *)watch - offsetof(mqw__door, watch));
     mqw__listener *listener = door->listener;
     int most = accepts_of(door), i = 0;
-    for (; i < most && !listener->server->closing && !mqw__listener_full(listener); i++) {
+    for (; i < most && may_accept(listener); i++) {
         int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && is_of_one(errno))
             continue;
         if (fd < 0 && errno == EAGAIN)
             break;
+        if (fd >= 0 && listener->server->rate)
+            listener->server->allowance -= ONE;
         if (fd < 0 || !mqw__server_welcome(listener, fd)) {
-            rest(listener);
+            rest(listener, REST);
             break;
         }
     }

@@ -7,6 +7,7 @@
 
 #include "address.h"
 #include "link.h"
+#include "rate.h"
 #include "watch.h"
 #include "wrap.h"
 
@@ -44,6 +45,9 @@ struct mqw_server {
     mqw__listener *listeners;
     mqw__link *links;
     uint32_t connections;
+    uint32_t rate;      /**< Accepted a second at most; 0: no limit. */
+    uint64_t allowance; /**< What may be accepted now, in thousandths … */
+    uint64_t reckoned;  /**< … as of then. */
     bool closing;
     void (*on_closed)(mqw_server *server, void *ctx);
     void *closed_ctx;

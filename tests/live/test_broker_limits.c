@@ -114,11 +114,41 @@ static void an_address_is_what_the_proxy_says(void **state)
     stop();
 }
 
+// Nobody is turned away, but who comes after the burst of a second waits.
+static void a_rate_of_connections_is_kept_by_not_accepting(void **state)
+{
+    enum { RATE = 4, ALL = 6 };
+    const mqw_broker_options options = {.size = sizeof options, .max_connect_rate = RATE};
+    const mqw_open_options plain = {.size = sizeof plain, .linger = 1};
+    int fds[ALL];
+    (void)state;
+    live_start(&live);
+    assert_int_equal(mqw_broker_open(&broker, &live.loop, &options), 0);
+    assert_int_equal(mqw_broker_listen(broker, "127.0.0.1:0", &plain), 0);
+    assert_int_equal(mqw_broker_listen(broker, "127.0.0.1:0", &plain), 0);
+    assert_true(mqw_broker_address(broker, 0, address, sizeof address) >= 0);
+    uv_update_time(&live.loop);
+    uint64_t began = uv_now(&live.loop);
+    for (int i = 0; i < ALL; i++) {
+        assert_true(mqw_broker_address(broker, i & 1, address, sizeof address) >= 0);
+        fds[i] = says("");
+    }
+    live_until(&live, status().connections_accepted >= RATE);
+    assert_int_equal(status().connections_accepted, RATE);
+    live_until(&live, status().clients_connected == ALL);
+    uv_update_time(&live.loop);
+    assert_true(uv_now(&live.loop) - began >= (ALL - RATE) * 1000 / RATE);
+    for (int i = 0; i < ALL; i++)
+        close(fds[i]);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_that_of_the_socket),
         cmocka_unit_test(an_address_is_what_the_proxy_says),
+        cmocka_unit_test(a_rate_of_connections_is_kept_by_not_accepting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

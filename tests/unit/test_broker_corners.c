@@ -243,6 +243,21 @@ static void a_delay_goes_on_over_restarts(void **state)
     ends();
 }
 
+// ---- a packet that would take a second ----
+
+static void many_filters_are_not_looked_for(void **state)
+{
+    (void)state;
+    const mqw_broker_options options = {.limits = {.max_subscriptions = 2}};
+    start(&options);
+    is_there("a", "CONNECT version=4 client_id=\"a\" clean_start");
+    tells("a", "UNSUBSCRIBE packet_id=1 filter=\"x\" filter=\"y\"");
+    hears("a: UNSUBACK packet_id=1");
+    tells("a", "UNSUBSCRIBE packet_id=1 filter=\"x\" filter=\"y\" filter=\"z\"");
+    hears("a: closed");
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +267,7 @@ int main(void)
         cmocka_unit_test(the_log_is_told_between),
         cmocka_unit_test(a_hook_that_publishes_doubles_nothing),
         cmocka_unit_test(a_delay_goes_on_over_restarts),
+        cmocka_unit_test(many_filters_are_not_looked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
