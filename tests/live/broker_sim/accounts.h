@@ -167,6 +167,8 @@ static inline void model_connected(model *m, const arrival *as, bool present)
     a->ghost = a->clean = a->cleared = false;
     a->connected = true;
     a->connection = as->connection;
+    a->heard = false;
+    a->before = a->ends_from;
     a->version = as->version;
     a->expiry = as->expiry;
     a->largest = as->largest;
@@ -178,7 +180,7 @@ static inline void model_connected(model *m, const arrival *as, bool present)
 static inline void model_welcomed(model *m, unsigned who, unsigned life)
 {
     if (m->accounts[who].life == life)
-        m->accounts[who].sure = true;
+        m->accounts[who].sure = m->accounts[who].heard = true;
     will *w = will_of(m, who);
     if (w)
         w->promised = true;
@@ -285,6 +287,8 @@ static inline void model_crashed(model *m, uint64_t down)
         if (a->connected) {
             uint32_t expiry = a->expiry;
             model_left(m, who, false, expiry);
+            if (!a->heard && a->before < a->ends_from) // the connection is perhaps not on disk
+                a->ends_from = a->before;
             if (expiry && expiry != UINT32_MAX)
                 a->ends_to += down + LATE;
         }

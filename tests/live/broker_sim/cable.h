@@ -51,7 +51,8 @@ static inline void cable_load(cable *c)
 {
     if (c->down.len == 0 && mqw_conn_waiting(c->server) == 0)
         c->left = c->on->now;
-    way_load(&c->down, c->on, c->server, c->latency);
+    if (way_load(&c->down, c->on, c->server, c->latency)) // as a link does: the drain handler is due
+        c->woken = true;
 }
 
 static inline void cable_close(cable *c)

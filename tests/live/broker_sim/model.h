@@ -63,6 +63,8 @@ typedef struct subscription {
 typedef struct account {
     bool exists, maybe; /**< maybe: a crash has left it in doubt whether, and what, it is. */
     bool sure;          /**< Its client has heard CONNACK. */
+    bool heard;         /**< … of this connection, and with it how long it is kept from now on. */
+    uint64_t before;    /**< When it would have ended without this connection. */
     bool connected;
     bool doomed;         /**< Its queue is full, and it is to end for that. */
     bool clean;          /**< It asks for a clean start: its session ends when it is let in. */

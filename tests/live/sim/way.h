@@ -51,17 +51,19 @@ static inline void way_put(way *w, const uint8_t *bytes, size_t len, uint64_t at
 }
 
 /* All that waits in the connection, as far as the window goes, in pieces of any size, each so
- * late at most. */
-static inline void way_load(way *w, world *on, mqw_conn *conn, uint32_t latency)
+ * late at most. True: the drain handler is due, which the link tells. */
+static inline bool way_load(way *w, world *on, mqw_conn *conn, uint32_t latency)
 {
     mqw_bytes view;
+    bool drained = false;
     while (!w->ended && w->len < w->window && mqw_conn_output(conn, &view, 1) > 0) {
         size_t len = view.len < w->window - w->len ? view.len : w->window - w->len;
         if (one_in(on, 3))
             len = 1 + chance(on, (uint32_t)len);
         way_put(w, view.data, len, on->now + 1 + chance(on, latency));
-        (void)mqw_conn_written(conn, len);
+        drained |= mqw_conn_written(conn, len) > 0;
     }
+    return drained;
 }
 
 static inline uint64_t way_due(const way *w)
