@@ -188,11 +188,12 @@ static inline void model_welcomed(model *m, unsigned who, unsigned life)
 
 // ---- subscriptions ----
 
-/* What another subscription was still to be given: it need not come, or with other flags. */
-static inline void kept_no_more(model *m, unsigned who)
+/* What a subscription was still to be given: when that goes it need not come (section 3.10.4 asks only for
+ * what has begun), and when it is made anew perhaps with other flags. */
+static inline void kept_no_more(model *m, unsigned who, unsigned filter)
 {
     for (copy *c = m->copies; c < m->copies + m->copy_count; c++)
-        if (c->kind == KEPT && c->who == who && !c->arrived)
+        if (c->kind == KEPT && c->who == who && c->filter == filter && !c->arrived)
             c->must = false;
 }
 
@@ -209,7 +210,7 @@ static inline void model_subscribed(model *m, unsigned who, unsigned filter, con
                         .identified = identified,
                         .qos = item->qos};
     note(m->on, "subscribed: guest %u to %s, QoS %u", who, filters[filter], item->qos);
-    kept_no_more(m, who);
+    kept_no_more(m, who, filter);
     if (is_shared(filter) || item->retain_handling == 2 ||
         (item->retain_handling == 1 && known && !in_doubt && !a->maybe))
         return;
@@ -236,6 +237,7 @@ static inline void model_granted(model *m, unsigned who, unsigned life, unsigned
 static inline void model_unsubscribed(model *m, unsigned who, unsigned filter)
 {
     note(m->on, "unsubscribed: guest %u from %s", who, filters[filter]);
+    kept_no_more(m, who, filter);
     m->accounts[who].of[filter] = (subscription){.leaving = true};
 }
 

@@ -265,12 +265,18 @@ static inline bool may_have_come(const model *m, unsigned number, const copy *it
     return false;
 }
 
+/* Whether the session for which it was is there for certain. */
+static inline bool is_here(const model *m, const copy *c)
+{
+    const account *a = &m->accounts[c->who];
+    return a->exists && a->life == c->life && !a->maybe && (a->connected || m->on->now < a->ends_from);
+}
+
 static inline bool copy_is_due(const model *m, const copy *c, const message *msg)
 {
     const account *a = &m->accounts[c->who];
-    bool here = a->exists && a->life == c->life && !a->maybe;
     bool cut = !a->connected || a->connection != c->since; // of QoS 0 and retained ones nothing is kept
-    return c->must && here && !c->dropped && !c->arrived && msg->expires == NEVER &&
+    return c->must && is_here(m, c) && !c->dropped && !c->arrived && msg->expires == NEVER &&
            (c->kind == LIVE && c->qos > 0 ? true : !cut);
 }
 
@@ -278,8 +284,7 @@ static inline void check_party(model *m, unsigned number, int which)
 {
     const party *group = &m->parties[which];
     bool whole = group->must && group->taker == NOBODY;
-    each_copy(m, number, c) if (c->party == which) whole &=
-        m->accounts[c->who].exists && m->accounts[c->who].life == c->life && !m->accounts[c->who].maybe;
+    each_copy(m, number, c) if (c->party == which) whole &= is_here(m, c);
     if (whole)
         wrong(m->on, "message %u came to no member of a group", number);
 }

@@ -106,6 +106,7 @@ typedef struct copy {
     unsigned arrived; /**< How often. */
     uint32_t ids;     /**< Filters whose identifiers it has, as bits. */
     int party;        /**< SHARED: of which delivery. */
+    uint8_t filter;   /**< KEPT: by which subscription. */
 } copy;
 
 /** A message for a group of a shared subscription: for one of its members. */
@@ -354,6 +355,7 @@ static inline void give_kept(model *m, unsigned number, unsigned who, unsigned f
     copy *c = copy_new(m, number, KEPT, who);
     c->qos = lower(m->messages[number].qos, s->qos);
     c->retain = true;
+    c->filter = (uint8_t)filter;
     c->ids = s->identified ? 1u << filter : 0;
     c->must = must;
 }

@@ -410,11 +410,13 @@ static inline void stage_decides(stage *s)
 
 static inline void stage_revives(stage *s)
 {
+    bool busy = s->plan.durable && s->depot.pending; // a commit of the old one
     for (unsigned i = 0; i < s->house_count; i++)
-        if (s->houses[i].broker) {
-            s->next_start = s->on.now + 1; // the old one is not out of the way yet
-            return;
-        }
+        busy |= s->houses[i].broker != NULL;
+    if (busy) {
+        s->next_start = s->on.now + 1; // it is not out of the way yet
+        return;
+    }
     depot_revive(&s->depot);
     stage_starts(s);
 }
