@@ -269,10 +269,12 @@ void mqw__link_close(mqw__link *link)
     list(link);
 }
 
-// A client that has said goodbye waits for nothing, so a server closes at once (section 3.14.4).
+// A client that has said goodbye waits for nothing, so a server closes at once (section 3.14.4); unless
+// layers have a goodbye of their own, which the client is still to answer.
 static bool is_deserted(const mqw__link *link)
 {
-    bool left = mqw_conn_role(link->conn) == MQW_SERVER && mqw_conn_peer_ended(link->conn);
+    bool left =
+        !link->stream->layers && mqw_conn_role(link->conn) == MQW_SERVER && mqw_conn_peer_ended(link->conn);
     return link->ended || left;
 }
 
