@@ -22,12 +22,14 @@ broker_faults() {
     BROKER_CROWD=15000 BROKER_STREAMS=50000 "$tests/test_broker_crowd"
 }
 
-# Stores and clients when the power fails and when their process is killed.
+# Stores, clients and brokers when the power fails and when their process is killed.
 disk_faults() {
     MQW_FIRST=$seed MQW_RUNS=2000 "$tests/test_store_power"
     MQW_FIRST=$seed MQW_RUNS=200 "$tests/test_client_power"
+    MQW_FIRST=$seed MQW_RUNS=100 "$tests/test_broker_power"
     "$tests/test_store_kill"
     "$tests/test_client_kill"
+    "$tests/test_broker_kill"
 }
 
 while [ "$(date +%s)" -lt "$end" ]; do
