@@ -192,11 +192,29 @@ static void finish(mqw_broker *broker)
     release(broker);
 }
 
+// Everybody goes; whoever waits for a commit is heard no more, and goes when its answers have left.
+static void dismiss(mqw_broker *broker)
+{
+    bool well = mqw__record_well(broker);
+    broker->dismissing = false;
+    for (mqw_peer *peer = broker->peers, *next; peer; peer = next) {
+        next = peer->next;
+        if (peer->answers && well && peer->stand == MQW__WELCOME) {
+            mqw__peer_pause(peer, MQW__PAUSE_CLOSING);
+            broker->dismissing = true;
+        } else {
+            mqw__peer_end(peer, MQW_REASON_SERVER_SHUTTING_DOWN, "the broker closes");
+        }
+    }
+}
+
 void mqw__broker_turn(mqw_broker *broker)
 {
     broker->work = 0;
     broker->wakes_at = UINT64_MAX; // what is asked for meanwhile is heard
     mqw__wheel_advance(&broker->wheel, mqw__broker_now(broker));
+    if (broker->dismissing)
+        dismiss(broker);
     mqw__peers_turn(broker);
     mqw__locals_turn(broker);
     mqw__gate_turn(broker);
@@ -214,10 +232,7 @@ void mqw_broker_close(mqw_broker *broker, void (*on_closed)(mqw_broker *broker, 
     broker->on_closed = on_closed;
     broker->on_closed_ctx = ctx;
     broker->world.stop(broker->world.self);
-    for (mqw_peer *peer = broker->peers, *next; peer; peer = next) {
-        next = peer->next;
-        mqw__peer_end(peer, MQW_REASON_SERVER_SHUTTING_DOWN, "the broker closes");
-    }
+    dismiss(broker);
     mqw__broker_soon(broker);
 }
 

@@ -154,6 +154,8 @@ static void send_some(mqw__durable *durable, mqw_peer *peer)
     mqw__gate_forget(peer);
     if (peer->pauses & MQW__PAUSE_STORE)
         mqw__peer_resume(peer, MQW__PAUSE_STORE);
+    if (peer->pauses & MQW__PAUSE_CLOSING)
+        mqw__broker_soon(durable->broker);
 }
 
 static void open_answers(mqw__durable *durable)

@@ -58,6 +58,7 @@ struct mqw_broker {
     const mqw__session *freeing; /**< Its queue gives way to a message; NULL: none does. */
     uint8_t told;                /**< Hooks about deliveries that run, inside each other. */
     bool closing;
+    bool dismissing; /**< It closes, and somebody still waits for a commit. */
 };
 
 // settings.c

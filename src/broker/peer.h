@@ -20,7 +20,8 @@ enum {
     MQW__PAUSE_DECISION = 2, /**< A packet of it waits (decide.c, connect.c). */
     MQW__PAUSE_CONNACK = 4,  /**< Its CONNACK waits for the store. */
     MQW__PAUSE_STORE = 8,    /**< Too many answers to it wait for the store (gate.c). */
-    MQW__PAUSE_TURN = 16     /**< What it has published was much work: others come first. */
+    MQW__PAUSE_TURN = 16,    /**< What it has published was much work: others come first. */
+    MQW__PAUSE_CLOSING = 32  /**< The broker closes, and answers to it still wait for the store. */
 };
 
 /** What few peers need: what waits for a decision, enhanced authentication, CONNECT that is kept. peer.c's

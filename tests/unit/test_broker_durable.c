@@ -208,6 +208,46 @@ static void too_many_bytes_hold_their_publisher(void **state)
     ends();
 }
 
+// What was promised to a client leaves before its goodbye, as soon as it is on disk.
+static void closing_waits_for_answers(void **state)
+{
+    (void)state;
+    begins(NULL);
+    subscriber("s", "a", 1);
+    publisher();
+    tells("p", "PUBLISH topic=\"a\" payload=\"1\" qos=1 packet_id=1");
+    heard[0] = '\0';
+    mqw_broker_close(w.broker, NULL, NULL);
+    settle();
+    assert_null(strstr(heard, "p: "));
+    tells("p", "PUBLISH topic=\"a\" payload=\"2\" qos=1 packet_id=2"); // nobody reads that any more
+    commits();
+    const char *answer = strstr(heard, "p: PUBACK packet_id=1");
+    assert_non_null(answer);
+    assert_non_null(strstr(answer, "p: DISCONNECT reason=0x8b"));
+    assert_null(strstr(heard, "packet_id=2"));
+    ends();
+}
+
+// A store that fails keeps nobody.
+static void closing_waits_for_no_store_that_fails(void **state)
+{
+    (void)state;
+    begins(NULL);
+    subscriber("s", "a", 1);
+    publisher();
+    tells("p", "PUBLISH topic=\"a\" payload=\"1\" qos=1 packet_id=1");
+    mqw_broker_close(w.broker, NULL, NULL);
+    settle();
+    disk.why = "the disk is full";
+    passes(60000);
+    assert_null(strstr(heard, "p: PUBACK"));
+    assert_non_null(strstr(heard, "p: DISCONNECT reason=0x8b"));
+    disk.why = NULL;
+    commits();
+    ends();
+}
+
 static void a_peer_that_is_gone_is_forgotten(void **state)
 {
     (void)state;
@@ -603,6 +643,8 @@ int main(void)
         cmocka_unit_test(many_of_qos_2_leave_in_order),
         cmocka_unit_test(too_many_answers_hold_their_publisher),
         cmocka_unit_test(too_many_bytes_hold_their_publisher),
+        cmocka_unit_test(closing_waits_for_answers),
+        cmocka_unit_test(closing_waits_for_no_store_that_fails),
         cmocka_unit_test(a_peer_that_is_gone_is_forgotten),
         cmocka_unit_test(nothing_is_left_of_a_session),
         cmocka_unit_test(what_was_queued_comes_after_a_restart),
