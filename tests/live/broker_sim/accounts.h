@@ -192,9 +192,11 @@ static inline void model_welcomed(model *m, unsigned who, unsigned life)
  * what has begun), and when it is made anew perhaps with other flags. */
 static inline void kept_no_more(model *m, unsigned who, unsigned filter)
 {
-    for (copy *c = m->copies; c < m->copies + m->copy_count; c++)
-        if (c->kind == KEPT && c->who == who && c->filter == filter && !c->arrived)
-            c->must = false;
+    for (unsigned n = 0; n < NUMBERS; n++)
+        each_copy(m, n, c) if (c->kind == KEPT && c->who == who && c->filter == filter)
+            each_copy(m, n, like) if (like->kind == KEPT && like->who == who && !like->arrived &&
+                                      like->qos == c->qos && like->ids == c->ids) // which came is not known
+            like->must = false;
 }
 
 /** The broker has made a subscription: retained messages follow as its handling says. */
@@ -282,7 +284,7 @@ static inline void model_crashed(model *m, uint64_t down)
     m->crashes++;
     for (unsigned who = 0; who < GUESTS; who++) {
         account *a = &m->accounts[who];
-        a->ghost |= !a->exists;
+        a->ghost |= !a->exists || m->doubtful; // the disk has failed: it may not know of the end
         if (!a->exists)
             continue;
         account_in_doubt(a);

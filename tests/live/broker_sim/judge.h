@@ -67,6 +67,8 @@ static inline int merit(const copy *c, const receipt *r, uint32_t ids)
     bool before = c->arrived > 0, older = c->since != r->connection;
     if (r->publish->dup && before && c->qos == 1 && c->last != r->connection && !c->delivered)
         return 30;
+    if (!before && (c->qos != r->publish->qos || (r->version == MQW_5_0 && c->ids != ids)))
+        return 5; // of a subscription that has changed meanwhile
     if (!before)
         return (c->dropped ? 0
                 : c->must  ? 12

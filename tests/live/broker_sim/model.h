@@ -401,7 +401,8 @@ static inline void will_taken(model *m, unsigned number)
     world *on = m->on;
     if (w->number < 0 || !w->waits || w->over)
         wrong(on, "will %u is published without cause (MQTT-3.1.2-10)", number);
-    else if (on->now < w->from && !m->accounts[w->who].clean && !m->accounts[w->who].cleared && !m->doubtful)
+    else if (on->now < w->from && w->promised && !m->accounts[w->who].clean && !m->accounts[w->who].cleared &&
+             !m->doubtful)
         wrong(on, "will %u is published %llu ms too early", number, (unsigned long long)(w->from - on->now));
     else if (m->messages[number].taken && !m->crashes)
         wrong(on, "will %u is published twice", number);
