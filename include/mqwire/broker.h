@@ -178,8 +178,10 @@ typedef struct mqw_broker_options {
                                   (0x97). */
     uint32_t max_retained;     /**< Messages; default 1,000,000. Above it a new one is delivered and not
                                   retained, and its publisher hears 0x97. */
-    uint64_t max_memory;       /**< Bytes of messages, sessions, subscriptions and output, all together;
-                                  default 1 GiB. Above it new messages are refused as with a full queue. */
+    /** Bytes of messages, sessions, subscriptions and what else a broker keeps, all together; and, by itself,
+     * of what its connections hold: output, packets that are unfinished. Default 1 GiB each. Above it new
+     * messages are refused as with a full queue. */
+    uint64_t max_memory;
     uint32_t connect_timeout;  /**< Milliseconds for CONNECT to come; default 10 s. */
     uint32_t max_first_packet; /**< Bytes of a packet before a client was let in; default 64 KiB. */
     uint32_t auth_timeout;     /**< Milliseconds for an enhanced authentication; default 30 s. */
