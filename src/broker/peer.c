@@ -310,7 +310,7 @@ static void on_publish(mqw_peer *peer, const mqw_packet *packet)
 
 static void on_ack(mqw_peer *peer, const mqw_packet *packet)
 {
-    int reason = mqw__outgoing_answer(peer->session, packet->type, &packet->puback);
+    int reason = mqw__outgoing_answer(peer->session, (int)packet->type, &packet->puback);
     if (reason)
         mqw__peer_end(peer, (uint8_t)reason, "it acknowledged what was not sent");
 }
