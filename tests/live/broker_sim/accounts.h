@@ -79,7 +79,7 @@ static inline void model_time(model *m)
 {
     for (unsigned who = 0; who < GUESTS; who++) {
         account *a = &m->accounts[who];
-        bool may_be_over = a->cleared || (!a->connected && m->on->now >= a->ends_from);
+        bool may_be_over = a->cleared || a->clean || (!a->connected && m->on->now >= a->ends_from);
         if (a->exists && !a->connected && m->on->now > a->ends_to)
             session_ends(m, who);
         else if (a->exists && may_be_over)
@@ -199,6 +199,15 @@ static inline void kept_no_more(model *m, unsigned who, unsigned filter)
             like->must = false;
 }
 
+/* A subscription is replaced: what it still owes of retained messages comes at the QoS that holds by then. */
+static inline void kept_comes_as(model *m, unsigned who, unsigned filter, uint8_t qos)
+{
+    for (unsigned n = 0; n < NUMBERS; n++)
+        each_copy(m, n, c) if (c->kind == KEPT && c->who == who && c->filter == filter && !c->arrived &&
+                               c->qos < lower(m->messages[n].qos, qos)) c->qos =
+            lower(m->messages[n].qos, qos);
+}
+
 /** The broker has made a subscription: retained messages follow as its handling says. */
 static inline void model_subscribed(model *m, unsigned who, unsigned filter, const mqw_filter *item,
                                     bool identified)
@@ -213,6 +222,7 @@ static inline void model_subscribed(model *m, unsigned who, unsigned filter, con
                         .qos = item->qos};
     note(m->on, "subscribed: guest %u to %s, QoS %u", who, filters[filter], item->qos);
     kept_no_more(m, who, filter);
+    kept_comes_as(m, who, filter, item->qos);
     if (is_shared(filter) || item->retain_handling == 2 ||
         (item->retain_handling == 1 && known && !in_doubt && !a->maybe))
         return;

@@ -70,7 +70,7 @@ static inline int merit(const copy *c, const receipt *r, uint32_t ids)
     if (!before && (c->qos != r->publish->qos || (r->version == MQW_5_0 && c->ids != ids)))
         return 5; // of a subscription that has changed meanwhile
     if (!before)
-        return (c->dropped ? 0
+        return (c->dropped ? 2
                 : c->must  ? 12
                            : 8) +
                4 * (c->kind == LIVE) + 2 * (c->qos == r->publish->qos) + 2 * (c->ids == ids) +
