@@ -61,7 +61,7 @@ await Promise.all(crowd.map(one => new Promise(done => one.on("close", done).des
 process.kill(broker, "SIGCONT");
 asks.end("y\r\nHost: h\r\nConnection: close\r\n\r\n");
 asks.on("data", answer => { console.log(String(answer).split("\r\n")[0]); process.exit(0); });
-setTimeout(() => process.exit(1), 10000);
+setTimeout(() => process.exit(1), 40000);
 JS
 run 0 node "$scratch/crowd.mjs" "$metrics" "$health_pid"
 says '200 OK'
