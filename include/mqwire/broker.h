@@ -163,8 +163,8 @@ typedef struct mqw_broker_hooks {
 typedef struct mqw_broker_options {
     size_t size;              /**< sizeof(mqw_broker_options); 0: the first layout. */
     mqw_broker_limits limits; /**< Of each client. */
-    mqw_broker_hooks hooks;
-    void *ctx; /**< For the hooks. */
+    mqw_broker_hooks hooks;   /**< What the program decides and hears. */
+    void *ctx;                /**< For the hooks. */
     /** Where sessions, their messages, retained messages and wills are kept: not owned, must outlive the
      * broker. Keys of the broker begin with `b`. What is in it is restored by mqw_broker_open. NULL: in
      * memory, gone with the broker. */
