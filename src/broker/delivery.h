@@ -11,9 +11,9 @@
  * Gives a message to everybody who has subscribed to it: one copy for overlapping subscriptions, at the
  * highest QoS, with all identifiers (MQTT-3.3.4-2, -3); to one member of each shared subscription that can
  * take it (4.8.2). Retains it first when publish->retain says so. 0: somebody got it; 0x10: nobody has
- * subscribed; 0x97: whoever has could not take it, or there are too many retained messages. Negative: it could
- * not be retained, or there is no memory to find out for whom it is (QoS 1 and 2), and nobody has got it:
- * MQW_E_NO_MEMORY, or a result of the store.
+ * subscribed; 0x97: whoever has could not take it, or there are too many retained messages. Negative: it
+ * could not be retained, or there is no memory to find out for whom it is (QoS 1 and 2), and nobody has got
+ * it: MQW_E_NO_MEMORY, or a result of the store.
  */
 int mqw__deliver(mqw_broker *broker, mqw__post *post);
 /** A letter that a member of a shared subscription has not acknowledged goes to another one. False: there is

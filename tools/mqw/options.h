@@ -85,7 +85,7 @@ typedef struct tool_serve_settings {
 
 // What the options of mqw bench say.
 typedef struct tool_bench_settings {
-    const char *topic;  // templates
+    const char *topic; // templates
     const char *filter;
     tool_texts watch; // numbers of processes
     uint32_t publishers;
