@@ -58,7 +58,10 @@ same([reader, sender, old].map(guest => guest.presents), [[true], [true], [true]
 // It dies in the middle of many messages: nothing that was acknowledged is lost, nothing of QoS 2 comes twice, and what
 // was not acknowledged the client sends again.
 const numbers = Array.from({ length: 400 }, (_, i) => i)
-const all = numbers.map(i => sender.publish('a/many', `${i}`, { qos: 1 + i % 2 }))
+// A PUBCOMP that the kill has swallowed: the PUBREL that comes again is answered with 0x92, which is no error (5.0 section
+// 3.7.2.1), though this client says so.
+const unknown = error => { if (error.code !== 0x92) throw error }
+const all = numbers.map(i => sender.publish('a/many', `${i}`, { qos: 1 + i % 2 }).catch(i % 2 ? unknown : error => { throw error }))
 await all[100]
 await end(broker, 'SIGKILL')
 broker = await serve(broker.port)
