@@ -202,7 +202,7 @@ void plan_free(bench_plan *plan)
     free(plan->class_of);
     free(plan->reach_of);
     free(plan->filler);
-    *plan = (bench_plan){NULL};
+    *plan = (bench_plan){0};
 }
 
 const char *plan_topic(const bench_plan *plan, uint32_t topic)
