@@ -224,7 +224,8 @@ static inline copy *copy_at(const model *m, int at)
 #define each_copy(m, number, c) \
     for (copy *c = copy_at(m, (m)->first[number]); (c); (c) = copy_at(m, (c)->next))
 
-/* The same message taken anew, as QoS 1 or a crash has it: whether somebody has his copy already. */
+/* The same message taken anew, as QoS 1, a crash or a publisher whose session was another by then has it:
+ * whether somebody has his copy already. */
 static inline bool copy_again(model *m, unsigned number, const copy *like)
 {
     each_copy(m, number, c)
@@ -232,7 +233,7 @@ static inline bool copy_again(model *m, unsigned number, const copy *like)
         if (c->kind != LIVE || c->who != like->who || c->life != like->life || c->qos != like->qos ||
             c->retain != like->retain || c->ids != like->ids)
             continue;
-        c->again = (uint8_t)(c->again + (c->qos < 2));
+        c->again = (uint8_t)(c->again + (c->qos < 2 || m->messages[number].anew));
         c->must = c->must || like->must;
         return true;
     }
